@@ -1,0 +1,92 @@
+# nanclean: everything a contributor types. Plain `make` lists it.
+#
+# Needs Python 3.11 or newer, make and git; the environment is made in .venv on first use.
+
+PYTHON ?= python3
+VENV   ?= .venv
+JOBS   ?= 2
+TESTS  ?= tests
+
+BIN    := $(VENV)/bin
+NEEDED := $(VENV)/.python
+RUN    := $(VENV)/.run
+DEV    := $(VENV)/.dev
+PEERS  := $(VENV)/.bench
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+LOWEST := .venv-lowest
+
+.DEFAULT_GOAL := help
+.PHONY: help demo install test lint format types check docs bench dist lowest clean
+
+help: ## list the targets
+	@echo "Targets (make PYTHON=python3.12 TARGET chooses the Python):"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
+
+demo: $(RUN) ## install, and scan sample_data/: start here
+	$(BIN)/nanclean scan sample_data/flats.csv --label rented --id id
+	@echo
+	$(BIN)/nanclean check sample_data/flats.csv sample_data/flats.parquet sample_data/flats.npy sample_data/export.csv --fail-on never
+
+install: $(DEV) ## make .venv with all that development needs
+
+test: demo lint types $(DEV) ## everything: demo, lint, types, all tests with coverage
+	$(BIN)/python -m pytest $(TESTS) -q -n $(JOBS) --cov=nanclean --cov-report=term
+
+lint: $(DEV) ## ruff, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+
+format: $(DEV) ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(DEV) ## mypy, strict
+	$(BIN)/mypy
+
+check: lint types ## lint and types, without the tests
+
+docs: $(DEV) ## run the commands of the README and write down what they print
+	$(BIN)/python tests/test_readme.py
+
+bench: $(PEERS) ## speed and memory against bare reads, pandas, polars, duckdb (some minutes, 4 GB of disk)
+	$(BIN)/python bench/run.py
+
+dist: $(DEV) ## wheel and source archive, into dist/
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+
+lowest: ## all tests against the lowest versions of pyproject.toml (Python 3.11)
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip --disable-pip-version-check --quiet install -e '.[test]' \
+	  $$($(PYTHON) tests/lowest.py)
+	$(LOWEST)/bin/python -m pytest $(TESTS) -q -n $(JOBS) -m "not network"
+
+clean: ## remove what can be made again
+	rm -rf $(VENV) $(LOWEST) dist build bench/data htmlcov .coverage .coverage.* \
+	  .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find nanclean tests bench sample_data -name __pycache__ -prune -exec rm -rf {} +
+
+# The stamps: each is made again only when pyproject.toml has changed.
+$(NEEDED):
+	@$(PYTHON) --version > /dev/null 2>&1 || { echo "There is no $(PYTHON). Name one: make PYTHON=... $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "nanclean needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
+	  echo "Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make environments: its modules venv and ensurepip are not installed."; \
+	  echo "On Debian and Ubuntu: apt install python3-venv. Or name another Python: make PYTHON=... $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(RUN): $(NEEDED) pyproject.toml
+	$(PIP) -e .
+	@touch $@
+
+$(DEV): $(NEEDED) pyproject.toml
+	$(PIP) -e '.[dev]'
+	@touch $@ $(RUN)
+
+$(PEERS): $(DEV)
+	$(PIP) -e '.[bench]'
+	@touch $@

@@ -1,0 +1,383 @@
+"""The verbs for Python: nothing here prints, and nothing knows of the command line."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast, overload
+
+from nanclean import finding as findings
+from nanclean import policy as policies
+from nanclean.causes import run_of_rows, together, zeros_under
+from nanclean.detector import Detector
+from nanclean.engine import usable_cores, usable_memory
+from nanclean.engines.local import Local
+from nanclean.errors import UsageError
+from nanclean.finding import Finding
+from nanclean.format import ReadOptions, Source
+from nanclean.hits import Hits, block_ranges
+from nanclean.opening import opened
+from nanclean.pipeline import Memory, Progress, Table
+from nanclean.policy import Check, Policy
+from nanclean.profile import Profile
+from nanclean.reading import Reading
+from nanclean.report import Column, Fences, Histogram, Outliers, Report, Run, Summary
+from nanclean.report import Source as ReportSource
+from nanclean.statistics import FIGURES, Figures
+from nanclean.tokens import Words
+from nanclean.wording import quoted
+
+RANK = {"error": 0, "warning": 1, "info": 2, "never": -1}
+
+
+@overload
+def scan(source: list[str] | tuple[str, ...], **options: Any) -> list[Report]: ...
+@overload
+def scan(source: object, **options: Any) -> Report: ...
+
+
+def scan(source: object, **options: Any) -> Report | list[Report]:
+    """Look at a table and report what is wrong in it, and how it looks.
+
+    Parameters
+    ----------
+    source
+        A path (CSV, Parquet, NPY), several paths in a list (one report each), a pandas or polars frame, anything with
+        the Arrow PyCapsule interface, a pyarrow table or reader, a NumPy array, or a dict of arrays, (rows,) each.
+        It is never changed.
+    policy : str, Path or Policy, optional
+        A policy file. Without it `nanclean.toml` or `[tool.nanclean]` in the current folder is used for files, and
+        only the built-in checks for what is in memory. `no_config=True` looks for none.
+    rules : iterable of str
+        More rules: `"price: range(0, 10000) <= 0.1%"`.
+    label, id : str or iterable of str
+        Columns with these roles.
+    missing : iterable of str
+        More spellings of "missing", also numbers: `["?", "-999"]`.
+    missing_list : "auto", "pandas" or "none"
+        Which spellings of "missing" are known anyway.
+    columns : str or iterable of str
+        Look at these only.
+    trainer : str
+        Severities for torch, keras, sklearn, xgboost, lightgbm or catboost, as in `--for`; `"torch:float16"`.
+    fail_on : "error", "warning", "info" or "never"
+        From which severity on `report.exit_code` is 1.
+    encoding, delimiter, header, decimal, axis
+        How to read text and arrays; found out if not given.
+    memory : int
+        Bytes for what is kept between two looks. A quarter of the RAM, at most 2 GB, if not given.
+    jobs : int
+        Threads. As many as there are cores, if not given.
+
+    Returns
+    -------
+    Report
+        `report.columns["price"].pos_inf`, `report.findings`, `report.to_json()`. Quantities are in the unit of their
+        column; `std` is that of the population.
+
+    Raises
+    ------
+    UsageError, PolicyError
+        The arguments or the policy are wrong; no data has been read.
+    InputError
+        The source cannot be read completely.
+
+    Examples
+    --------
+    >>> import numpy, nanclean
+    >>> report = nanclean.scan({"x": numpy.array([1.0, 2.0, numpy.inf])})
+    >>> report.columns["x"].pos_inf, report.columns["x"].max
+    (1, 2.0)
+    >>> [finding.rule for finding in report.findings if finding.severity == "error"]
+    ['infinite']
+    """
+    if isinstance(source, list | tuple) and source and all(isinstance(path, str | os.PathLike) for path in source):
+        return [_scan(path, **options) for path in source]
+    return _scan(source, **options)
+
+
+def check(source: object, **options: Any) -> Report | list[Report]:
+    """`scan` as a gate: `exit_code` is 1 if there is an error, or whatever `fail_on` says.
+
+    Parameters and errors are those of `scan`.
+
+    Examples
+    --------
+    >>> import numpy, nanclean
+    >>> nanclean.check({"x": numpy.array([1.0, numpy.inf])}).exit_code
+    1
+    """
+    reports = scan(source, **{"fail_on": "error", **options})
+    command = "check"
+    if isinstance(reports, list):
+        return [_renamed(report, command) for report in reports]
+    return _renamed(reports, command)
+
+
+def _renamed(report: Report, command: str) -> Report:
+    import msgspec
+
+    return msgspec.structs.replace(report, command=command)
+
+
+def _scan(
+    source: object,
+    *,
+    policy: str | Path | Policy | None = None,
+    rules: Iterable[str] = (),
+    label: str | Iterable[str] | None = None,
+    id: str | Iterable[str] | None = None,
+    missing: str | Iterable[str] = (),
+    missing_list: str | None = None,
+    columns: str | Iterable[str] | None = None,
+    trainer: str | None = None,
+    fail_on: str = "never",
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    header: bool = True,
+    decimal: str = ".",
+    axis: int | None = None,
+    memory: int | None = None,
+    jobs: int | None = None,
+    no_config: bool = False,
+    values: bool = True,
+    progress: Progress | None = None,
+) -> Report:
+    started = time.monotonic()
+    if fail_on not in RANK:
+        raise UsageError(f"fail_on: {fail_on!r}", hint="error, warning, info or never")
+    options = policies.from_options(
+        rules=rules, label=label, id=id, missing=missing, missing_list=missing_list, columns=columns, trainer=trainer
+    )
+    look_around = isinstance(source, str | os.PathLike) and not no_config
+    wanted = _policy(policy, look_around).merged(options).demand()
+    read = ReadOptions(encoding=encoding, delimiter=delimiter, header=header, decimal=decimal, axis=axis)
+    jobs, memory = jobs or usable_cores(), memory or usable_memory()
+    table = opened(source, read)
+    try:
+        scanned = _Scan(table, wanted, decimal, jobs, memory, values, progress)
+        return scanned.report(fail_on, started)
+    finally:
+        table.close()
+
+
+def _policy(policy: str | Path | Policy | None, look_around: bool) -> Policy:
+    if isinstance(policy, Policy):
+        return policy
+    if policy is not None:
+        return policies.read(policy) or Policy()
+    return (policies.found() if look_around else None) or Policy()
+
+
+@dataclass
+class _Scan:
+    """One scan, from a source and a policy to a report."""
+
+    source: Source
+    policy: Policy
+    decimal: str
+    jobs: int
+    memory: int
+    values: bool
+    progress: Progress | None
+
+    def __post_init__(self) -> None:
+        self.names = [field.name for field in self.source.fields]
+        self.policy.checks(self.names)  # what can be wrong is told before the first row is read
+        self.chosen = self.policy.selected(self.names)
+        missing_list = self.policy.missing_list or "auto"
+        self.table = Table(
+            self.source,
+            Local(self.jobs),
+            Memory(self.memory * 6 // 10),
+            [Words(missing_list, self.policy.declared(name), cast(Any, self.decimal)) for name in self.names],
+            self.chosen,
+            {i: type_ for i, name in enumerate(self.names) if (type_ := self.policy.type(name)) is not None},
+            self.progress,
+        )
+
+    def report(self, fail_on: str, started: float) -> Report:
+        """Measure, find, and put it all together."""
+        reading, profile = self.table.measured(self._early, self._quantiles)
+        figures = self._figures(reading, profile)
+        found = self._found(reading, profile, figures)
+        worst = min((RANK[finding.severity] for finding in found), default=3)
+        facts = self.source.facts
+        rows = facts.rows
+        path = str(self.source.path)
+        return Report(
+            command="scan",
+            exit_code=int(worst <= RANK[fail_on]),
+            source=ReportSource(
+                path=path,
+                format=self.source.format,
+                bytes=self.source.size,
+                rows=rows,
+                columns=len(self.names),
+                complete_rows=profile.rows.complete,
+                ragged=facts.ragged,
+                files=[{"path": path, "rows": rows, **self.source.details()}],
+                blocks=[(first, last) for first, last in block_ranges(rows)],
+            ),
+            columns=cast(Any, [_column(figures[i]) for i in self.chosen]),
+            findings=found,
+            summary=Summary.of(found),
+            run=Run(
+                version=_version(),
+                passes=self.table.passes,
+                seconds=round(time.monotonic() - started, 3),
+                jobs=self.jobs,
+                memory=self.memory,
+                policy=self.policy.description,
+                versions=_versions(),
+            ),
+        )
+
+    def _checks(self, reading: Reading) -> Sequence[Check]:
+        return self.policy.checks(self.names, reading.types)
+
+    def _early(self, reading: Reading) -> dict[int, tuple[int, Detector]]:
+        """The finders that need no figures, by the number of their check."""
+        return {
+            number: (check.column, check.find)
+            for number, check in enumerate(self._checks(reading))
+            if check.column is not None and check.find.scope == "cell" and not check.find.needs
+        }
+
+    def _quantiles(self, reading: Reading) -> Mapping[int, Iterable[float]]:
+        asked: dict[int, set[float]] = {}
+        for check in self._checks(reading):
+            if check.column is not None and (quantiles := check.find.quantiles()):
+                asked.setdefault(check.column, set()).update(quantiles)
+        return asked
+
+    def _figures(self, reading: Reading, profile: Profile) -> dict[int, Figures]:
+        rows = self.source.facts.rows
+        return {
+            i: profile.columns[i].result(rows)
+            | {
+                "name": self.names[i],
+                "role": self.policy.role(self.names[i]),
+                "format": self.source.format,
+                "classes": profile.classes[i].as_dict() if reading.lexical else None,
+            }
+            for i in self.chosen
+        }
+
+    # --- findings
+
+    def _found(self, reading: Reading, profile: Profile, figures: Mapping[int, Figures]) -> list[Finding]:
+        checks = list(self._checks(reading))
+        surveyed: dict[Detector, Detector] = {}
+        late: dict[int, tuple[int, Detector]] = {}
+        for number, check in enumerate(checks):
+            if check.column is None or check.find.scope != "cell":
+                continue
+            find = check.find
+            if find not in surveyed:
+                surveyed[find] = find.survey([figures[i] for i in self.chosen])
+            find = surveyed[find].fit(figures[check.column])
+            checks[number] = replace(check, find=find)
+            if number not in profile.hits and find.suspects(figures[check.column]):
+                late[number] = (check.column, find)
+        hits = {**profile.hits, **self.table.located(reading, late)}
+        evidence = self._evidence(reading, profile, checks, hits, figures)
+        found = [
+            finding
+            for number, check in enumerate(checks)
+            for finding in self._of_check(check, hits.get(number), figures, evidence.get(number, []))
+        ]
+        return sorted(found, key=lambda finding: RANK[finding.severity])
+
+    def _of_check(
+        self, check: Check, hits: Hits | None, figures: Mapping[int, Figures], evidence: Sequence[str]
+    ) -> Iterable[Finding]:
+        if check.find.scope == "table":
+            of = [figures[i] for i in (self.chosen if check.column is None else [check.column])]
+            for verdict in check.find.judge(self.source.facts, of, self.values):
+                where, lines = self._places(verdict.rows, check.column)
+                yield findings.of_verdict(check, verdict, where=where, lines=lines)
+        elif hits is not None and hits.count and check.column is not None:
+            where, lines = self._places(hits.first, check.column)
+            finding = findings.of_column(
+                check, figures[check.column], hits, values=self.values, where=where, lines=lines
+            )
+            if finding is not None:
+                yield _with_evidence(finding, evidence)
+
+    def _places(self, rows: Sequence[int], column: int | None) -> tuple[list[str] | None, list[int] | None]:
+        if not rows:
+            return None, None
+        return self.source.where(rows, column), self.source.lines(rows)
+
+    def _evidence(
+        self,
+        reading: Reading,
+        profile: Profile,
+        checks: Sequence[Check],
+        hits: Mapping[int, Hits],
+        figures: Mapping[int, Figures],
+    ) -> dict[int, list[str]]:
+        """What several columns tell about the cause of missing and infinite cells, by the number of the check."""
+        by_rule: dict[str, dict[int, int]] = {"missing": {}, "infinite": {}}
+        for number, check in enumerate(checks):
+            if check.column is not None and check.find.name in by_rule and number in hits and hits[number].count:
+                by_rule[check.find.name].setdefault(check.column, number)
+        lines: dict[int, list[str]] = {}
+
+        infinite = by_rule["infinite"]
+        zeros = zeros_under(self.table, reading, {i: hits[n] for i, n in infinite.items()}, figures)
+        for i, others in zeros.items():
+            named = ", ".join(quoted(self.names[j]) for j in others[:3])
+            lines.setdefault(infinite[i], []).append(f"All of them lie where {named} is 0.")
+
+        missing = by_rule["missing"]
+        for i, names in together({i: hits[n] for i, n in missing.items()}, self.names).items():
+            named = ", ".join(quoted(name) for name in names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            lines.setdefault(missing[i], []).append(f"Always missing together with {named}.")
+        for number in (*missing.values(), *infinite.values()):
+            run = run_of_rows(hits[number])
+            if run is not None and hits[number].rows < self.source.facts.rows:
+                lines.setdefault(number, []).append(f"All of them lie in rows {run[0]:,} to {run[1]:,}.")
+        worst = max(profile.rows.alone.items(), key=lambda item: (item[1], -item[0]), default=(0, 0))
+        if worst[1] and worst[0] in missing:
+            without = profile.rows.complete + worst[1]
+            text = f"Without {quoted(self.names[worst[0]])} {without:,} rows are complete."
+            lines.setdefault(missing[worst[0]], []).append(text)
+        return lines
+
+
+def _with_evidence(finding: Finding, lines: Sequence[str]) -> Finding:
+    import msgspec
+
+    return msgspec.structs.replace(finding, message="\n".join([finding.message, *lines])) if lines else finding
+
+
+def _column(figures: Figures) -> Column:
+    """A column of the report from its figures."""
+    plain = {key: figures[key] for key in FIGURES}
+    if plain["outliers"] is not None:
+        plain["outliers"] = Outliers(**plain["outliers"])
+        plain["fences"] = Fences(**{rule: tuple(f) if f else None for rule, f in plain["fences"].items()})
+    if plain["histogram"] is not None:
+        plain["histogram"] = Histogram(**plain["histogram"])
+    return Column(**plain)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("nanclean")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _versions() -> dict[str, str]:
+    import numpy
+    import pyarrow
+
+    return {"numpy": numpy.__version__, "pyarrow": pyarrow.__version__}

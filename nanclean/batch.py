@@ -1,0 +1,35 @@
+"""What flows: some records of all columns, as they were read, and where they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+Raw = pa.Array | np.ndarray
+"""A column as its format gives it: an Arrow array, or from NPY and NumPy a 1-d array. Never written to."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Records `start`, `start + 1`, … of the source (numbered from 0), without the ragged ones.
+
+    `columns` is parallel to the columns that were asked for; each has `rows` entries.
+    """
+
+    start: int
+    rows: int
+    columns: Sequence[Raw]
+    ragged: np.ndarray | None = None
+    """int64: the records, by absolute number, that stand between these but have no cells of their own."""
+
+    def numbers(self, rows: np.ndarray) -> np.ndarray:
+        """int64: the record numbers (from 0, in the whole source) of some rows of this batch."""
+        records = rows.astype(np.int64) + self.start
+        if self.ragged is None or not len(self.ragged):
+            return records
+        # The i-th row has moved down by as many ragged records as stand before it.
+        moved = self.ragged - self.start - np.arange(len(self.ragged))
+        return records + np.searchsorted(moved, rows, side="right")

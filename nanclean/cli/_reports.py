@@ -1,0 +1,63 @@
+"""From files to reports, and from reports to the screen and to files."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+import msgspec
+
+from nanclean.cli import COMMANDS, told
+from nanclean.cli._output import refuse_input, standard_output, whole
+from nanclean.cli._progress import progress
+from nanclean.cli.options import Asked
+from nanclean.errors import NancleanError
+from nanclean.renderer import View, render
+from nanclean.report import Report
+
+
+def show(asked: Asked, command: str) -> int:
+    """Look at each file and show its report as soon as there is one. The worst exit code of all."""
+    from nanclean import api
+
+    sources = list(asked.sources())
+    if asked.json is not None:
+        refuse_input(asked.json, sources)
+    reports: list[Report] = []
+    failures: set[str] = set()
+
+    def looked() -> Iterator[Report]:
+        for source in sources:
+            try:
+                with progress(source, asked.quiet) as advance:
+                    found = api.scan(source, **asked.scanning(), progress=advance)
+                reports.append(msgspec.structs.replace(found, command=command))
+            except NancleanError as error:
+                if error.message not in failures:  # a wrong policy is wrong for every file
+                    failures.add(error.message)
+                    told(error)
+                failed = Report.not_read(source, error.message, error.hint, command=command, exit_code=error.exit_code)
+                reports.append(failed)
+            yield reports[-1]
+            sys.stdout.flush()
+
+    view = View.of(sys.stdout, verbose=asked.verbose, quiet=asked.quiet, fail_on=asked.fail_on)
+    following = _next(asked, command)
+    render(asked.format, looked(), standard_output(), replace(view, next=following))
+    if asked.json is not None:
+        with whole(asked.json) as file:
+            render("json", reports, file, view)
+    return max(report.exit_code for report in reports)
+
+
+def _next(asked: Asked, command: str) -> str | None:
+    """What to type after a scan, for `{path}`."""
+    if command != "scan" or "-" in asked.files:
+        return None
+    if "init" in COMMANDS:
+        return "nanclean init {path} -o nanclean.toml"
+    options = f" --label {shlex.quote(asked.label)}" if asked.label else ""
+    options += f" -p {shlex.quote(asked.policy)}" if asked.policy else ""
+    return "nanclean check {path}" + options.replace("{", "{{").replace("}", "}}")

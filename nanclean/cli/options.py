@@ -1,0 +1,217 @@
+"""The options that commands share, as one small frozen value."""
+
+from __future__ import annotations
+
+import functools
+import glob
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nanclean import registry
+from nanclean.errors import UsageError
+from nanclean.escaping import shortened
+
+UNITS = {"": 1, "B": 1} | {
+    letter + kind: base**power
+    for power, letter in enumerate("KMGT", 1)
+    for kind, base in (("", 1000), ("B", 1000), ("IB", 1024))
+}
+"""Of bytes: 500MB, 500M, 2GiB."""
+
+
+if TYPE_CHECKING:
+    _Type = click.ParamType[Any]
+else:  # generic since click 8.4
+    _Type = click.ParamType
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command line asks for: the files, what api.scan is to know, and how to show what it answers."""
+
+    files: tuple[str, ...]
+    # what is wrong
+    policy: str | None = None
+    rules: tuple[str, ...] = ()
+    label: str | None = None
+    id: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    missing_list: str = "auto"
+    columns: tuple[str, ...] | None = None
+    trainer: str | None = None
+    fail_on: str = "never"
+    no_config: bool = False
+    # how to read
+    encoding: str | None = None
+    delimiter: str | None = None
+    header: bool = True
+    decimal: str = "."
+    axis: int | None = None
+    memory: int | None = None
+    jobs: int | None = None
+    # how to show
+    values: bool = True
+    format: str = "terminal"
+    json: str | None = None
+    quiet: bool = False
+    verbose: bool = False
+
+    def scanning(self) -> dict[str, Any]:
+        """The keyword arguments of api.scan."""
+        shown = {"files", "format", "json", "quiet", "verbose"}
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in shown}
+
+    def sources(self) -> Iterator[str]:
+        """The files, those that a quoted pattern means among them. A pattern that means none stands for itself."""
+        for file in self.files:
+            if "://" not in file and glob.has_magic(file) and not os.path.lexists(file):
+                yield from sorted(glob.glob(file, recursive=True)) or [file]
+            else:
+                yield file
+
+
+class Word(_Type):
+    """One of a few words; a wrong one is answered with the nearest."""
+
+    name = "word"
+
+    def __init__(self, known: Callable[[], Iterable[str]]) -> None:
+        self.known = known
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        known = tuple(self.known())
+        if value in known:
+            return value
+        nearest = registry.nearest(str(value), known)
+        raise _wrong(param, value, f"did you mean {nearest}?" if nearest else f"there are: {' '.join(known)}")
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(word) for word in self.known() if word.startswith(incomplete)]
+
+
+class Size(_Type):
+    """Bytes: 500MB, 2GiB, 1000000."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) *([A-Za-z]*)", str(value))
+        if found is None or found[2].upper() not in UNITS:
+            raise _wrong(param, value, "write it like 500MB or 2GiB")
+        return int(float(found[1]) * UNITS[found[2].upper()])
+
+
+class Whole(_Type):
+    """A whole number, not below the least one."""
+
+    name = "number"
+
+    def __init__(self, least: int) -> None:
+        self.least = least
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not re.fullmatch(r"[+-]?[0-9]{1,9}", str(value)) or int(value) < self.least:
+            raise _wrong(param, value, f"it takes a whole number, {self.least} or more")
+        return int(value)
+
+
+class Delimiter(_Type):
+    """One character between cells, or its name."""
+
+    name = "character"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        character = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}.get(value, value)
+        if len(character) != 1 or not character.isascii() or character in '\r\n"':
+            raise _wrong(param, value, "one character: , ; | or the word tab")
+        return character
+
+
+def _wrong(param: click.Parameter | None, value: object, hint: str) -> UsageError:
+    option = param.opts[-1] if param is not None else "value"
+    return UsageError(f"{option} cannot be {shortened(str(value))!r}", hint=hint)
+
+
+SEVERITIES = ("error", "warning", "info", "never")
+
+OPTIONS = (
+    click.argument("files", nargs=-1, required=True, metavar="FILE..."),
+    click.option("-p", "--policy", metavar="FILE", help="Rules, as TOML. Otherwise nanclean.toml of this folder."),
+    click.option("--rule", "rules", multiple=True, metavar="TEXT", help="One more rule: 'price: range(0, 100) <= 1%'."),
+    click.option("--label", metavar="COLUMN", help="The column to be learned: nothing may be missing there."),
+    click.option("--id", multiple=True, metavar="COLUMN", help="A column that only names the row."),
+    click.option("--missing", multiple=True, metavar="TEXT", help="One more spelling of 'missing': -999."),
+    click.option(
+        "--missing-list",
+        type=Word(lambda: ("auto", "pandas", "none")),
+        default="auto",
+        metavar="auto|pandas|none",
+        help="Which texts mean 'missing' without being named.",
+    ),
+    click.option("--columns", multiple=True, metavar="COLUMNS", help="Look at these only: names, globs, @numeric."),
+    click.option(
+        "--for", "trainer", metavar="TRAINER", help="Judge for torch, keras, sklearn, xgboost, lightgbm, catboost."
+    ),
+    click.option(
+        "--fail-on",
+        type=Word(lambda: SEVERITIES),
+        metavar="SEVERITY",
+        help="Exit 1 from here on: error warning info never.",
+    ),
+    click.option("--strict", is_flag=True, help="Warnings fail, too: --fail-on warning."),
+    click.option("--json", metavar="FILE", help="Write the report as JSON, too; - for standard output instead."),
+    click.option(
+        "--format",
+        type=Word(lambda: registry.names("renderers")),
+        metavar="FORMAT",
+        help="What to print: terminal, lines, json.",
+    ),
+    click.option("--no-values", is_flag=True, help="Counts and positions only, no value from the data."),
+    click.option("--encoding", metavar="NAME", help="Of text: utf-8, latin-1 .. Else found out."),
+    click.option("--delimiter", type=Delimiter(), metavar="MARK", help="Between cells: , ; | or tab."),
+    click.option("--no-header", is_flag=True, help="Line 1 is data."),
+    click.option("--decimal", type=Word(lambda: (".", ",")), default=".", metavar="MARK", help="Of numbers: . or ,"),
+    click.option("--axis", type=Whole(-32), metavar="N", help="Of an array: a column for each index of this axis."),
+    click.option("--memory", type=Size(), metavar="SIZE", help="The most to use: 500MB."),
+    click.option("--jobs", type=Whole(1), metavar="N", help="Threads to use."),
+    click.option("--no-config", is_flag=True, help="Look for no policy in this folder."),
+    click.option("-q", "--quiet", is_flag=True, help="Findings only."),
+    click.option("-v", "--verbose", is_flag=True, help="Everything: notes, every column."),
+)
+
+
+def shared(*, fail_on: str, format: str) -> Callable[[Callable[[Asked], int]], Callable[..., int]]:
+    """Give a command the shared options. It is called with what was asked for; these are its defaults."""
+
+    def decorate(function: Callable[[Asked], int]) -> Callable[..., int]:
+        @functools.wraps(function)
+        def command(**given: Any) -> int:
+            return function(_asked(given, fail_on, format))
+
+        for option in reversed(OPTIONS):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _asked(given: dict[str, Any], fail_on: str, format: str) -> Asked:
+    chosen = given.pop("fail_on") or fail_on
+    if given.pop("strict") and SEVERITIES.index(chosen) != SEVERITIES.index("info"):
+        chosen = "warning"
+    return Asked(
+        fail_on=chosen,
+        format=given.pop("format") or ("json" if given["json"] == "-" else format),
+        json=None if given["json"] == "-" else given["json"],
+        header=not given.pop("no_header"),
+        values=not given.pop("no_values"),
+        columns=given.pop("columns") or None,
+        **{name: value for name, value in given.items() if name != "json"},
+    )

@@ -1,0 +1,162 @@
+"""What a detector is: a fact about cells or tables that can be found, and what there is to say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
+
+import numpy as np
+
+from nanclean.column import Column, Mask
+from nanclean.part import Part
+from nanclean.wording import listed, shown
+
+if TYPE_CHECKING:
+    from nanclean.format import Facts
+
+Severity = Literal["error", "warning", "info"]
+Figures = Mapping[str, Any]
+"""What was measured of one column, by the names of the report and a few more."""
+
+NUMBERS = frozenset({"integer", "float", "list<integer>", "list<float>"})
+EVERYTHING = NUMBERS | {"text", "boolean", "time", "complex", "other"}
+"""The types that a column can have."""
+ROLES = frozenset({"feature", "label", "id"})
+
+
+class Hits(Protocol):
+    """Where a mask was true in one column."""
+
+    @property
+    def count(self) -> int:
+        """Bad cells."""
+
+    @property
+    def rows(self) -> int:
+        """Bad rows."""
+
+    @property
+    def first(self) -> tuple[int, ...]:
+        """The first five bad rows, from 0."""
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """What stands in them: numbers, or the text of the cell."""
+
+    @property
+    def ranges(self) -> list[list[int]] | None:
+        """The bad rows as runs [first, last], from 1; None where they are too many."""
+
+
+@dataclass(frozen=True)
+class Telling:
+    """What there is to say about the bad cells of one column.
+
+    The first line of the message says it all; the lines after it are evidence. The hint is a rule to paste.
+    """
+
+    message: str
+    hint: str | None = None
+    severity: Severity | None = None
+    """Overrides that of a built-in check, where it depends on what was found."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a detector of scope "table" has to say: about a column, or (None) about the whole table."""
+
+    column: str | None
+    message: str
+    hint: str | None = None
+    count: int | None = None
+    of: int | None = None
+    rows: tuple[int, ...] = ()
+    """The first five, from 0."""
+
+
+@dataclass(frozen=True)
+class Detector(Part):
+    """Finds one kind of bad cell. Frozen and pure: settings of the user, and numbers that `fit` learned.
+
+    For each column: `survey` (once for the table), `fit`, `suspects`; then, block by block, `touches` and `mask`;
+    at the end `tell`. A detector of scope "table" has `judge` instead of all that.
+    """
+
+    scope: ClassVar[Literal["cell", "table"]] = "cell"
+    whole: ClassVar[bool] = False
+    """Scope "table": one verdict about the table and none about its columns."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Figures that `fit` and `suspects` read. None: the mask can run in the first look."""
+    applies: ClassVar[frozenset[str]] = EVERYTHING
+    """Types of columns that it makes sense for."""
+    severity: ClassVar[Severity] = "error"
+    """As a built-in check."""
+    builtin: ClassVar[bool] = False
+    """On without a rule, for columns of these `roles`."""
+    roles: ClassVar[frozenset[str]] = ROLES
+    absent: ClassVar[bool] = False
+    """It judges cells that have no value; all others never mark one."""
+    example: ClassVar[str]
+    """How it is written."""
+
+    def quantiles(self) -> tuple[float, ...]:
+        """Order statistics that it wants in `figures["quantiles"]`."""
+        return ()
+
+    def survey(self, columns: Sequence[Figures]) -> Self:
+        """A copy that has seen the figures of all columns, for what one column alone cannot tell."""
+        return self
+
+    def fit(self, figures: Figures) -> Self:
+        """A copy that knows its numbers."""
+        return self
+
+    def suspects(self, figures: Figures) -> bool:
+        """False: the figures prove that no cell is bad. Asked after `fit`."""
+        return True
+
+    def touches(self, column: Column) -> bool:
+        """False: a cheap proof that no cell of this block is bad."""
+        return True
+
+    def mask(self, column: Column) -> Mask:
+        """bool, (cells,); a fresh array. Never null, and true for bad cells only."""
+        raise NotImplementedError
+
+    def tell(self, figures: Figures, hits: Hits, values: bool = True) -> Telling | None:
+        """The message about the bad cells of a column, or None: looked at closely, there is nothing to say.
+
+        Without `values` it names no value from the data.
+        """
+        raise NotImplementedError
+
+    def judge(self, facts: Facts, columns: Sequence[Figures], values: bool = True) -> Iterable[Verdict]:
+        """Scope "table": the verdicts, from facts and figures alone."""
+        return ()
+
+
+def nothing(column: Column) -> Mask:
+    """bool, (cells,); none."""
+    return np.zeros(column.cells, dtype=bool)
+
+
+def copied(mask: Mask | None, column: Column) -> Mask:
+    """A fresh array of a shared mask, which is None where it is nowhere true."""
+    return nothing(column) if mask is None else mask.copy()
+
+
+def spelled(hits: Hits, values: bool, *, quotes: bool = False) -> str:
+    """The end of a message: `: 1e39 and 2e39`, or `, first 1e39, ...`; nothing if values are not to be shown."""
+    if not values or not hits.values:
+        return ""
+    mark = '"' if quotes else ""
+    different = list(dict.fromkeys(f"{mark}{shown(value)}{mark}" for value in hits.values))
+    return f", first {listed(different)}" if hits.count > len(hits.values) else f": {listed(different)}"
+
+
+def manual(detector: type[Detector]) -> str:
+    """What `nanclean explain` prints: the docstring of its class."""
+    import inspect
+
+    return inspect.cleandoc(detector.__doc__ or "")

@@ -1,0 +1,37 @@
+"""Columns without any value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from nanclean.column import Column, Mask
+from nanclean.detector import Detector, Figures, Hits, Telling, copied
+from nanclean.wording import quoted
+
+
+@dataclass(frozen=True)
+class AllMissing(Detector):
+    """The cells of a column in which every one is missing.
+
+    Why it matters: there is no mean or median to fill it with. scikit-learn's SimpleImputer drops such a column, so
+    that the shapes no longer agree; HistGradientBoosting and PowerTransformer crash on it; a network gets NaN.
+
+    Beware: it says nothing of a column that has a single value among a million missing cells; missing does.
+    """
+
+    name: ClassVar[str] = "all_missing"
+    needs: ClassVar[tuple[str, ...]] = ("count", "missing", "missing_rows")
+    builtin: ClassVar[bool] = True
+    absent: ClassVar[bool] = True
+    example: ClassVar[str] = "all_missing"
+
+    def suspects(self, figures: Figures) -> bool:
+        return bool(figures["missing"]) and figures["missing"] == figures["count"]
+
+    def mask(self, column: Column) -> Mask:
+        return copied(column.missing, column)
+
+    def tell(self, figures: Figures, hits: Hits, values: bool = True) -> Telling:
+        hint = f"{quoted(figures['name'])}: all_missing -> drop_column"
+        return Telling(f"all {figures['count']:,} cells are missing", hint)

@@ -1,0 +1,62 @@
+"""Numbers that are written so that they read as text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import ClassVar
+
+from nanclean.column import Column, Mask
+from nanclean.detector import Detector, Figures, Hits, Severity, Telling, spelled
+from nanclean.detectors._spelling import DRESSED, dressed, matching, may_start_numbers
+from nanclean.wording import listed, percent, quoted
+
+ENOUGH = 3
+"""Cells; fewer are a coincidence."""
+
+
+@dataclass(frozen=True)
+class Decimal(Detector):
+    """Numbers in a text column with a decimal comma, a thousands mark, a per cent sign, a currency or a unit.
+
+    1,5 and 1,500 and 5% and $5 and 7.5 kg, where such cells and plain numbers are at least 19 of 20 values.
+
+    Why it matters: the column is one of numbers, and no library reads it so. It ends up as text, as thousands of
+    categories, or as missing: and 1,500 read with the wrong convention is 1.5.
+
+    Beware: it goes by spelling. Whether 1,500 is one and a half or one thousand five hundred only the author knows,
+    and pairs such as 1,2 look like a decimal comma. Read the file with `--decimal ,` where that is what it is.
+    """
+
+    name: ClassVar[str] = "decimal"
+    applies: ClassVar[frozenset[str]] = frozenset({"text"})
+    severity: ClassVar[Severity] = "warning"
+    builtin: ClassVar[bool] = True
+    example: ClassVar[str] = "decimal"
+
+    def touches(self, column: Column) -> bool:
+        return may_start_numbers(column)
+
+    def mask(self, column: Column) -> Mask:
+        return matching(column, "|".join(DRESSED.values()))
+
+    def tell(self, figures: Figures, hits: Hits, values: bool = True) -> Telling | None:
+        there = figures["count"] - figures["missing"]
+        classes = figures["classes"] or {}
+        plain = sum(classes.get(kind, 0) for kind in ("integer", "decimal", "infinite"))
+        tokens = min(classes.get("wide", 0), there)
+        if hits.count < ENOUGH or 20 * (hits.count + plain) < 19 * (there - tokens):
+            return None
+        worn = [kind for kind, _ in Counter(filter(None, map(_dressed, hits.values))).most_common()]
+        message = f"{percent(hits.count, there)} of the values are numbers with {_article(worn)}"
+        comma = worn[:1] == ["decimal comma"]
+        hint = "read it with --decimal ," if comma else f"{quoted(figures['name'])}: decimal -> blank"
+        return Telling(message + spelled(hits, values, quotes=True), hint)
+
+
+def _dressed(value: object) -> str | None:
+    return dressed(value) if isinstance(value, str) else None
+
+
+def _article(worn: list[str]) -> str:
+    return listed([kind if kind == "%" else f"a {kind}" for kind in worn]) or "a mark, a sign or a unit"

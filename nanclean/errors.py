@@ -1,0 +1,50 @@
+"""What can go wrong, with the exit code that it means and what to type next."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class NancleanError(Exception):
+    """An expected failure: one line that says what and where, and a hint that says what to do.
+
+    Plain attributes, so that it survives pickling on its way back from a worker.
+    """
+
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _again, (type(self), self.message, self.hint)
+
+
+def _again(kind: type[NancleanError], message: str, hint: str | None) -> NancleanError:
+    return kind(message, hint=hint)
+
+
+class UsageError(NancleanError):
+    """The command line, or the arguments of a call, ask for something that cannot be."""
+
+    exit_code = 2
+
+
+class PolicyError(NancleanError):
+    """The policy is wrong. `message` may have several lines, one for each mistake."""
+
+    exit_code = 2
+
+
+class InputError(NancleanError):
+    """The input could not be read completely."""
+
+    exit_code = 3
+
+
+class OutputError(NancleanError):
+    """The output could not be written."""
+
+    exit_code = 3

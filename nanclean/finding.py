@@ -1,0 +1,108 @@
+"""One thing that is wrong: rule, column, how much of it, where, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from nanclean.detector import Figures, Hits, Severity, Verdict
+from nanclean.policy import Check
+
+FIRST = 5
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is wrong in one column, or in the table. Its keys are part of `nanclean.report/1`."""
+
+    rule: str
+    """The find, or the name that a policy gave the rule."""
+    rule_text: str
+    severity: Severity
+    column: str | None = None
+    """None: the table as a whole."""
+    count: int | None = None
+    """Bad cells; of the table, bad rows or columns. None: it is not about a number."""
+    of: int | None = None
+    share: float | None = None
+    limit: str | None = None
+    """How much the rule allows: `1%`, or `20`."""
+    message: str
+    """The first line says it all, the next ones are evidence."""
+    hint: str | None = None
+    """A rule to paste, or a sentence."""
+    rows: list[int] | None = None
+    """The first five, from 1."""
+    lines: list[int] | None = None
+    """Their lines in the file."""
+    where: list[str] | None = None
+    """Where they are, for people."""
+    ranges: list[tuple[int, int]] | None = None
+    """Runs of bad rows, first and last from 1, if they are few."""
+    policy_line: str | None = None
+    """Where the rule stands: `nanclean.toml:9`. None: built in, or an option."""
+
+
+def of_column(
+    check: Check,
+    figures: Figures,
+    hits: Hits,
+    *,
+    values: bool = True,
+    where: Sequence[str] | None = None,
+    lines: Sequence[int] | None = None,
+) -> Finding | None:
+    """The finding about the hits of a check in its column; None if there is nothing to tell.
+
+    values: False leaves every value from the data out of message and hint. where, lines: of `hits.first`.
+    """
+    if not hits.count:
+        return None
+    telling = check.find.tell(figures, hits, values)
+    if telling is None:
+        return None
+    of = max(figures["count"], hits.count)
+    severity = check.judged(hits.count, of)
+    if telling.severity is not None and not check.settled:
+        severity = telling.severity
+    ranges = hits.ranges
+    return Finding(
+        rule=check.name or check.find.name,
+        rule_text=check.text,
+        severity=severity,
+        column=figures["name"],
+        count=hits.count,
+        of=of,
+        share=hits.count / of,
+        limit=None if check.limit is None else str(check.limit),
+        message=telling.message,
+        hint=None if check.fixed else telling.hint,
+        rows=[row + 1 for row in hits.first],
+        lines=None if lines is None else list(lines),
+        where=None if where is None else list(where),
+        ranges=None if ranges is None else [(first, last) for first, last in ranges],
+        policy_line=check.where,
+    )
+
+
+def of_verdict(
+    check: Check, verdict: Verdict, *, where: Sequence[str] | None = None, lines: Sequence[int] | None = None
+) -> Finding:
+    """The finding of a verdict. where, lines: of `verdict.rows`."""
+    count, of = verdict.count, verdict.of
+    return Finding(
+        rule=check.name or check.find.name,
+        rule_text=check.text,
+        severity=check.severity if count is None or of is None else check.judged(count, of),
+        column=verdict.column,
+        count=count,
+        of=of,
+        share=count / of if count is not None and of else None,
+        limit=None if check.limit is None else str(check.limit),
+        message=verdict.message,
+        hint=None if check.fixed else verdict.hint,
+        rows=[row + 1 for row in verdict.rows[:FIRST]],
+        lines=None if lines is None else list(lines),
+        where=None if where is None else list(where),
+        policy_line=check.where,
+    )

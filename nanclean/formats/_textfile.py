@@ -1,0 +1,164 @@
+"""A text file on disk: read in blocks, in one encoding from end to end, and the same file all the while."""
+
+from __future__ import annotations
+
+import os
+import stat
+from io import FileIO
+
+from nanclean.errors import InputError, UsageError
+from nanclean.formats._encoding import UTF8, WINDOWS_1252, Raw, by_mark, is_ascii, is_utf8, named, whole_characters
+from nanclean.formats._records import Block, lines_before
+
+AHEAD = 4 << 20
+"""Bytes that are looked at in one go when the encoding is settled."""
+
+
+class TextFile:
+    """Bytes of a file and how to read them.
+
+    Without a byte order mark and without a word from the user, a file is UTF-8 if all of it is. Up to the first byte
+    above 127 nothing depends on that; there it is read on to the end once, so that a stray byte behind the first
+    gigabyte cannot change the meaning of cells that were read already.
+    """
+
+    def __init__(self, path: str, encoding: str | None) -> None:
+        self.path = path
+        self._identity = self._look()
+        self.size = self._identity[0]
+        with self.open() as handle:
+            beginning = bytes(self.read(handle, 0, 4))
+        told = named(encoding, beginning) if encoding else by_mark(beginning)
+        self.encoding = told or UTF8
+        self.guessed = False
+        self.told = self._settled = told is not None
+        self._valid = False
+
+    def open(self) -> FileIO:
+        """Unbuffered, for `read`. Raises InputError, also if another file stands there by now."""
+        try:
+            handle = FileIO(self.path)
+        except OSError as error:
+            raise self._unreadable(error) from None
+        if _identity(os.fstat(handle.fileno())) != self._identity:
+            handle.close()
+            raise self.changed()
+        return handle
+
+    def read(self, handle: FileIO, start: int, size: int) -> bytearray:
+        """Some bytes; fewer at the end of the file only."""
+        block = bytearray(min(size, max(self.size - start, 0)))
+        got = self.read_into(handle, start, memoryview(block))
+        if got < len(block):
+            raise self.changed()
+        return block
+
+    def read_into(self, handle: FileIO, start: int, block: memoryview) -> int:
+        """Fill a block with the bytes from `start` on, as far as they go. A buffer used twice saves its page faults."""
+        try:
+            handle.seek(start)
+            got = 0
+            while got < len(block) and (read := handle.readinto(block[got:])):
+                got += read
+        except OSError as error:
+            raise self._unreadable(error) from None
+        return got
+
+    def block(self, handle: FileIO, at: int, buffer: bytearray, line: int) -> tuple[Block, bool]:
+        """What stands at a record's beginning, ready for the scanner, and whether the file goes on behind it.
+
+        `buffer` is filled, and handed back where the encoding lets the scanner look at the bytes as they are.
+        `raw_size` tells how many bytes of the file a part of the block is.
+        """
+        if self.read_into(handle, at, memoryview(buffer)) < len(buffer):
+            raise self.changed()
+        more = at + len(buffer) < self.size
+        if self.encoding.direct:
+            if not self._settled and not is_ascii(buffer):
+                self._settle(at)
+            return buffer, more
+        try:
+            return self.encoding.beginning_to_utf8(buffer, more), more
+        except UnicodeDecodeError as error:
+            raise self.undecodable(error, buffer, line) from None
+
+    def raw_size(self, block: Raw) -> int:
+        """How many bytes of the file a part of a block is."""
+        return len(block) if self.encoding.direct else self.encoding.raw_size(block)
+
+    def to_utf8(self, raw: Raw, line: int) -> Raw:
+        """Some whole records, which begin on `line`."""
+        try:
+            return self.encoding.to_utf8(raw)
+        except UnicodeDecodeError as error:
+            raise self.undecodable(error, raw, line) from None
+
+    def check_text(self, text: Raw, line: int) -> None:
+        """Raise InputError if text that is UTF-8 by its mark or by the user's word is not. It begins on `line`."""
+        if not self._settled or self._valid or self.encoding.codec != "utf-8" or is_utf8(text):
+            return
+        raw = bytes(text)
+        try:
+            raw.decode()
+        except UnicodeDecodeError as error:
+            raise self.undecodable(error, raw, line) from None
+
+    def check_unchanged(self) -> None:
+        """Raise InputError if the file is not the one that was opened at first."""
+        if self._look() != self._identity:
+            raise self.changed()
+
+    def changed(self) -> InputError:
+        return InputError(
+            f"{self.path}: changed while it was read", hint="run the command again when nothing writes to the file"
+        )
+
+    def undecodable(self, error: UnicodeDecodeError, raw: Raw, line: int) -> InputError:
+        """For the error that decoding `raw` gave, which begins on `line`."""
+        before = bytes(raw[: error.start]).decode(self.encoding.codec, "replace").encode()
+        line += lines_before(before, len(before))
+        byte = f"byte 0x{raw[error.start]:02x}" if error.start < len(raw) else "the end of the file"
+        return InputError(
+            f"{self.path}: line {line}: {byte} is not {self.encoding.name}",
+            hint="name the encoding, for example --encoding windows-1252",
+        )
+
+    def _settle(self, at: int) -> None:
+        """Decide the encoding for good. All bytes before `at` are ASCII, and a character begins there."""
+        if self._is_utf8_from(at):
+            self._valid = True
+        else:
+            self.encoding, self.guessed = WINDOWS_1252, True
+        self._settled = True
+
+    def _is_utf8_from(self, at: int) -> bool:
+        with self.open() as handle:
+            while at < self.size:
+                block = self.read(handle, at, AHEAD)
+                whole = whole_characters(block) if at + len(block) < self.size else len(block)
+                if not is_utf8(block[:whole]):
+                    return False
+                at += whole
+        return True
+
+    def _look(self) -> tuple[int, int, int]:
+        try:
+            found = os.stat(self.path)
+        except OSError as error:
+            raise self._unreadable(error) from None
+        if stat.S_ISDIR(found.st_mode):
+            raise UsageError(f"{self.path}: is a folder, not a CSV file", hint=f"name a file in it: {self.path}/…")
+        if not stat.S_ISREG(found.st_mode):
+            raise InputError(f"{self.path}: is not a regular file", hint="save its content to a file first")
+        return _identity(found)
+
+    def _unreadable(self, error: OSError) -> InputError:
+        hints = {
+            FileNotFoundError: "check the spelling; `ls` shows the files here",
+            PermissionError: f"you may not read it; `ls -l {self.path}` shows who may",
+        }
+        return InputError(f"{self.path}: {(error.strerror or str(error)).lower()}", hint=hints.get(type(error)))
+
+
+def _identity(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_size, found.st_mtime_ns, found.st_ino

@@ -1,0 +1,428 @@
+"""What is in memory already: pandas and polars frames, anything of Arrow, NumPy arrays, a dict of arrays.
+
+Nothing here writes to its argument. pandas is imported by nobody else, and only by those who hand over something of it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import numbers
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+
+from nanclean.batch import Batch, Raw
+from nanclean.errors import InputError, UsageError
+from nanclean.escaping import shortened
+from nanclean.format import Facts, Field, ReadOptions, Source, Split
+from nanclean.formats._arrays import PLACES, SAMPLED, in_memory
+from nanclean.formats._columns import leaves
+from nanclean.formats._dialect import unique_names
+from nanclean.typed import bitmap, is_list, strings, type_of
+
+understands = frozenset({"axis"})
+
+SPLIT_ROWS = 1 << 20
+BATCH_ROWS = 1 << 17
+_KNOWN = "a path, a pandas or polars frame, an Arrow table or reader, a NumPy array, or a dict of arrays"
+
+
+def opened(source: object, options: ReadOptions) -> Source:
+    """A source that looks at something in memory. It is never changed."""
+    label = type(source).__name__
+    if not _is_pandas(source) and not _is_arrow(source):
+        if isinstance(source, Mapping):
+            _refuse_axis(options, label)
+            return _of_mapping(source, label)
+        array = _as_array(source, label)
+        if not array.dtype.hasobject and not isinstance(array, np.ma.MaskedArray):
+            return in_memory(array, options.axis, label if label != "ndarray" else "array")
+        _refuse_axis(options, label)
+        return _of_objects(array, label)
+    _refuse_axis(options, label)
+    if _is_arrow(source):
+        return _of_table(_table(source, label), label)
+    return _of_pandas(source, label)
+
+
+def _refuse_axis(options: ReadOptions, label: str) -> None:
+    if options.axis is not None:
+        raise UsageError(f"{label}: has columns already; an axis is for arrays", hint="leave axis out")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A column in memory, which gives the cells of some rows."""
+
+    name: str
+    type: str | None
+    bits: int | None
+    rows: int
+    take: Callable[[int, int], Raw]
+    """From a first row to a last one, which is left out."""
+
+
+class FrameSource(Source):
+    """Columns in memory."""
+
+    format: ClassVar[str] = "frame"
+
+    def __init__(self, path: str, columns: Sequence[Holder], rows: int) -> None:
+        self.path, self.size = path, None
+        names = unique_names([column.name for column in columns])
+        self._columns, self._rows = columns, rows
+        self.fields = tuple(Field(n, c.type, c.bits) for n, c in zip(names, columns, strict=True))
+
+    @property
+    def facts(self) -> Facts:
+        return Facts(rows=self._rows)
+
+    def sample(self) -> Batch | None:
+        if not self._rows or not self._columns:
+            return None
+        size = min(SAMPLED, BATCH_ROWS)
+        starts = sorted({self._rows * i // PLACES for i in range(PLACES)}) if self._rows > PLACES * size else [0]
+        size = size if len(starts) > 1 else self._rows
+        spans = [(start, min(start + size, self._rows)) for start in starts]
+        columns = [_joined([column.take(*span) for span in spans]) for column in self._columns]
+        return Batch(0, len(columns[0]), columns)
+
+    def splits(self) -> Iterator[Split]:
+        for index, start in enumerate(range(0, self._rows, SPLIT_ROWS)):
+            yield FrameSplit(self, index, start, min(start + SPLIT_ROWS, self._rows))
+
+    def batches(self, start: int, stop: int, columns: Sequence[int] | None) -> Iterator[Batch]:
+        wanted = self._columns if columns is None else [self._columns[i] for i in columns]
+        for at in range(start, stop, BATCH_ROWS):
+            end = min(at + BATCH_ROWS, stop)
+            yield Batch(at, end - at, [column.take(at, end) for column in wanted])
+
+    def where(self, rows: Sequence[int], column: int | None = None) -> list[str]:
+        return [f"row {row + 1}" for row in rows]
+
+
+@dataclass(frozen=True)
+class FrameSplit(Split):
+    """Some neighbouring rows."""
+
+    source: FrameSource
+    index: int
+    start: int
+    stop: int
+
+    def batches(self, columns: Sequence[int] | None = None) -> Iterator[Batch]:
+        return self.source.batches(self.start, self.stop, columns)
+
+
+def _joined(pieces: list[Raw]) -> Raw:
+    if len(pieces) == 1:
+        return pieces[0]
+    return np.concatenate(pieces) if isinstance(pieces[0], np.ndarray) else pa.concat_arrays(pieces)
+
+
+# --- columns of one kind or another
+
+
+def _chunked(name: str, cells: pa.ChunkedArray) -> Holder:
+    def take(start: int, stop: int) -> pa.Array:
+        chunks = cells.slice(start, stop - start).chunks
+        if len(chunks) == 1:
+            return chunks[0]
+        return pa.concat_arrays(chunks) if chunks else pa.nulls(0, cells.type)
+
+    return Holder(name, *type_of(cells.type), len(cells), take)
+
+
+def _arrow(name: str, array: pa.Array | pa.ChunkedArray) -> Holder:
+    return _chunked(name, array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array]))
+
+
+def _numpy(name: str, array: np.ndarray) -> Holder:
+    """One dimension."""
+    return Holder(name, *type_of(array.dtype), len(array), lambda start, stop: array[start:stop])
+
+
+def _vectors(name: str, array: np.ndarray) -> Holder:
+    """An array of several dimensions as lists of numbers, one for each index of the first."""
+    kind, bits = type_of(array.dtype)
+    if kind not in ("integer", "float"):
+        raise UsageError(f"{shortened(name)}: only numbers may have {array.ndim} dimensions", hint="give one dimension")
+    size = math.prod(array.shape[1:])
+
+    def take(start: int, stop: int) -> pa.Array:
+        values = np.ascontiguousarray(array[start:stop]).reshape(-1)
+        type_ = pa.from_numpy_dtype(values.dtype)
+        cells = pa.Array.from_buffers(type_, values.size, [None, pa.py_buffer(values)])
+        return pa.Array.from_buffers(pa.list_(type_, size), stop - start, [None], children=[cells])
+
+    if array.dtype != array.dtype.newbyteorder("=") or array.dtype.itemsize > 8:
+        array = array.astype(np.float64 if array.dtype.itemsize > 8 else array.dtype.newbyteorder("="))
+    return Holder(name, f"list<{kind}>", bits, len(array), take)
+
+
+def _masked(name: str, array: np.ma.MaskedArray) -> Holder:
+    """Masked cells are null."""
+    values, mask = np.ma.getdata(array), np.ma.getmaskarray(array)
+    if values.dtype.kind not in "iuf" or values.dtype.itemsize > 8:
+        cells: list[Any] = values.tolist()
+        return _cells(name, [None if lost else cell for cell, lost in zip(cells, mask.tolist(), strict=True)])
+    return _arrow(name, _with_nulls(np.ascontiguousarray(values, values.dtype.newbyteorder("=")), mask))
+
+
+def _with_nulls(values: np.ndarray, null: np.ndarray) -> pa.Array:
+    """Native numbers as an Arrow array; NaN stays NaN."""
+    valid = bitmap(~null) if null.any() else None
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [valid, pa.py_buffer(values)])
+
+
+# --- Arrow
+
+
+def _is_arrow(source: object) -> bool:
+    if isinstance(source, pa.Table | pa.RecordBatch | pa.RecordBatchReader | pa.Array | pa.ChunkedArray):
+        return True
+    if _is_pandas(source):  # its capsules turn NaN into null
+        return False
+    return hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__")
+
+
+def _table(source: Any, label: str) -> pa.Table:
+    """Anything of Arrow as a table. What can be read only once is taken into memory."""
+    if isinstance(source, pa.Table):
+        return source
+    if isinstance(source, pa.RecordBatch):
+        return pa.Table.from_batches([source])
+    if isinstance(source, pa.Array | pa.ChunkedArray):
+        return _single(source)
+    try:
+        if isinstance(source, pa.RecordBatchReader):
+            return source.read_all()
+        if hasattr(source, "__arrow_c_stream__"):
+            return _stream(source)
+        array = pa.array(source)
+    except Exception as error:  # any producer, any error
+        raise InputError(f"{label}: cannot be handed over as Arrow data: {shortened(str(error), 160)}") from error
+    return _single(array)
+
+
+def _stream(source: Any) -> pa.Table:
+    try:
+        return pa.RecordBatchReader.from_stream(source).read_all()
+    except pa.ArrowInvalid:  # not a table but one column
+        return _single(pa.chunked_array(source), str(getattr(source, "name", "") or "c0"))
+
+
+def _single(array: pa.Array | pa.ChunkedArray, name: str = "c0") -> pa.Table:
+    if pa.types.is_struct(array.type):
+        chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
+        children = [pa.chunked_array(each) for each in zip(*(chunk.flatten() for chunk in chunks), strict=True)]
+        return pa.Table.from_arrays(children, [array.type.field(i).name for i in range(array.type.num_fields)])
+    return pa.Table.from_arrays([array], [name])
+
+
+def _of_table(table: pa.Table, label: str) -> FrameSource:
+    cells = [leaf for column in table.columns for leaf in _flat(column)]
+    names = [leaf.written for leaf in leaves(table.schema)]
+    return FrameSource(label, list(map(_chunked, names, cells)), table.num_rows)
+
+
+def _flat(column: pa.ChunkedArray) -> Iterator[pa.ChunkedArray]:
+    if isinstance(column.type, pa.BaseExtensionType) and pa.types.is_struct(column.type.storage_type):
+        column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
+    if not pa.types.is_struct(column.type):
+        yield column
+        return
+    for child in column.flatten():
+        yield from _flat(child)
+
+
+# --- NumPy, and dicts
+
+
+def _as_array(source: Any, label: str) -> np.ndarray:
+    if isinstance(source, np.ma.MaskedArray):
+        return source
+    if not hasattr(source, "__array__"):
+        hint = "collect it first: frame.collect()" if hasattr(source, "collect") else f"what can be read is {_KNOWN}"
+        raise UsageError(f"{label}: cannot be read", hint=hint)
+    try:
+        return np.asarray(source)
+    except Exception as error:  # a tensor on a graphics card, with a gradient …
+        raise UsageError(f"{label}: {shortened(str(error), 160)}", hint="hand over a NumPy array") from error
+
+
+def _of_objects(array: np.ndarray, label: str) -> FrameSource:
+    """Arrays that NumPy cannot describe: of Python objects, or with masked cells."""
+    if array.dtype.names is not None:
+        return _of_mapping({name: array[name].reshape(-1) for name in array.dtype.names}, label)
+    if array.ndim == 2:
+        return _of_mapping({f"c{i}": array[:, i] for i in range(array.shape[1])}, label, array.shape[0])
+    return _of_mapping({"c0": array.reshape(-1)}, label)
+
+
+def _of_mapping(arrays: Mapping[Any, Any], label: str, rows: int | None = None) -> FrameSource:
+    columns = [_of_values(_text_of_name(name), values) for name, values in arrays.items()]
+    lengths = {column.rows for column in columns}
+    if len(lengths) > 1:
+        told = ", ".join(f"{shortened(column.name)} {column.rows:,}" for column in columns[:8])
+        raise UsageError(f"{label}: the columns differ in length: {told}", hint="every column needs as many cells")
+    return FrameSource(label, columns, lengths.pop() if lengths else rows or 0)
+
+
+def _of_values(name: str, values: Any) -> Holder:
+    """A column of whatever somebody put into a dict."""
+    if _is_pandas(values):
+        return _of_series(name, values)
+    if _is_arrow(values):
+        return _chunked(name, _table(values, name).column(0))
+    if isinstance(values, list | tuple | range):
+        return _cells(name, list(values))
+    if isinstance(values, str) or not hasattr(values, "__array__"):
+        raise UsageError(f"{shortened(name)}: {type(values).__name__} is not an array", hint="give an array or a list")
+    array = _as_array(values, name)
+    if array.ndim == 0:
+        raise UsageError(f"{shortened(name)}: a single value is not an array", hint="give an array or a list")
+    if isinstance(array, np.ma.MaskedArray):
+        return _masked(name, array.reshape(-1))
+    if array.dtype.names is not None:
+        raise UsageError(f"{shortened(name)}: a structured array is a table", hint="hand it over by itself")
+    if array.dtype.hasobject:
+        return _cells(name, array.reshape(len(array), -1).tolist() if array.ndim > 1 else array.tolist())
+    return _numpy(name, array) if array.ndim == 1 else _vectors(name, array)
+
+
+def _text_of_name(name: Any) -> str:
+    """Columns may be named by anything; those of several levels are tuples."""
+    return ".".join(map(str, name)) if isinstance(name, tuple) else str(name)
+
+
+# --- pandas
+
+
+def _is_pandas(source: object) -> bool:
+    """Asked without pandas: who has nothing of it should not wait for it."""
+    return any(kind.__module__.partition(".")[0] == "pandas" for kind in type(source).__mro__)
+
+
+def _of_pandas(source: Any, label: str) -> FrameSource:
+    """A DataFrame or Series; the index is not looked at."""
+    import pandas as pd
+
+    if isinstance(source, pd.DataFrame):
+        names = list(map(_text_of_name, source.columns))
+        columns = [_of_series(name, source.iloc[:, i]) for i, name in enumerate(names)]
+        return FrameSource(label, columns, len(source))
+    name = getattr(source, "name", None)
+    return FrameSource(label, [_of_series("c0" if name is None else _text_of_name(name), source)], len(source))
+
+
+def _of_series(name: str, series: Any) -> Holder:
+    """A pandas column. NaN stays NaN where it is a number, and means missing anywhere else."""
+    import pandas as pd
+
+    if not isinstance(series, pd.Series):
+        series = pd.Series(series)
+    dtype = series.dtype
+    if isinstance(dtype, np.dtype):
+        return _cells(name, series.tolist()) if dtype.kind == "O" else _numpy(name, series.to_numpy())
+    if isinstance(dtype, pd.SparseDtype):
+        return _of_series(name, series.sparse.to_dense())
+    if isinstance(dtype, pd.PeriodDtype):
+        return _numpy(name, series.dt.to_timestamp().to_numpy())
+    if isinstance(dtype, pd.CategoricalDtype) and isinstance(series.cat.categories.dtype, pd.IntervalDtype):
+        series = series.cat.rename_categories([str(interval) for interval in series.cat.categories])
+    if not isinstance(dtype, pd.IntervalDtype):
+        try:
+            return _arrow(name, pa.array(series.array))
+        except (pa.ArrowException, TypeError, ValueError):
+            pass  # categories of any objects
+    return _cells(name, series.astype(object).tolist())
+
+
+# --- cells of any Python type
+
+_NULLS = ("NoneType", "NAType", "NaTType")
+_TIMES = (datetime.date, datetime.time, np.datetime64)  # a datetime, and pandas' Timestamp, is a date
+
+
+def _cells(name: str, cells: list[Any]) -> Holder:
+    """A column of Python objects, by the types of all of them."""
+    kinds = {type(cell) for cell in cells}
+    kinds = {kind for kind in kinds if kind.__name__ not in _NULLS}
+    null = np.fromiter((type(cell).__name__ in _NULLS for cell in cells), bool, len(cells))
+    others = {kind for kind in kinds if not _is_float(kind)}
+    if others and not all(map(_is_number, others)) and len(others) < len(kinds):  # NaN among texts: pandas' missing
+        null |= np.fromiter((_is_float(type(cell)) and bool(cell != cell) for cell in cells), bool, len(cells))
+        kinds = {type(cell) for cell, lost in zip(cells, null.tolist(), strict=True) if not lost}
+    cells = [None if lost else cell for cell, lost in zip(cells, null.tolist(), strict=True)]
+    if not kinds:
+        return _arrow(name, pa.nulls(len(cells)))
+    if all(issubclass(kind, str) for kind in kinds):
+        return _arrow(name, strings(cells))
+    if all(map(_is_number, kinds)):
+        return _arrow(name, _numbers(cells, null, kinds))
+    if all(issubclass(kind, bool | np.bool_) for kind in kinds):
+        bits = np.fromiter((bool(cell) for cell in cells), bool, len(cells))
+        return _arrow(name, pa.Array.from_buffers(pa.bool_(), len(cells), [bitmap(~null), bitmap(bits)]))
+    if all(issubclass(kind, complex | np.complexfloating | numbers.Real) for kind in kinds):
+        return _numpy(name, np.array([complex(math.nan, math.nan) if c is None else c for c in cells], np.complex128))
+    if all(issubclass(kind, str | bool | np.bool_) or _is_number(kind) for kind in kinds):
+        texts = strings([None if cell is None else _text(cell) for cell in cells])
+        return Holder(name, None, None, len(cells), lambda start, stop: texts.slice(start, stop - start))
+    return _arrow(name, _known_to_arrow(cells, kinds, null))
+
+
+def _known_to_arrow(cells: list[Any], kinds: set[type], null: np.ndarray) -> pa.Array:
+    """Times and lists of numbers; of all else only whether it is there."""
+    lists = all(issubclass(kind, list | tuple | np.ndarray) for kind in kinds)
+    if lists or all(issubclass(kind, _TIMES) for kind in kinds):
+        try:
+            flat = [cell.reshape(-1) if isinstance(cell, np.ndarray) else cell for cell in cells] if lists else cells
+            found = pa.array(flat, from_pandas=False)
+            if not is_list(found.type) or type_of(found.type)[0] != "other":
+                return found
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+            pass  # lists of lists and of numbers, years beyond 9999 …
+    offsets = pa.py_buffer(np.zeros(len(cells) + 1, np.int32))
+    return pa.Array.from_buffers(pa.binary(), len(cells), [bitmap(~null), offsets, pa.py_buffer(b"")])
+
+
+def _is_float(kind: type) -> bool:
+    return issubclass(kind, float | np.floating)
+
+
+def _is_number(kind: type) -> bool:
+    return issubclass(kind, numbers.Real | Decimal) and not issubclass(kind, bool | np.bool_)
+
+
+def _numbers(cells: list[Any], null: np.ndarray, kinds: set[type]) -> pa.Array:
+    """Integers where all are and fit into 64 bits, otherwise the nearest float64."""
+    if all(issubclass(kind, numbers.Integral) for kind in kinds):
+        for dtype in (np.int64, np.uint64):
+            try:
+                found = np.fromiter((0 if cell is None else int(cell) for cell in cells), dtype, len(cells))
+                return _with_nulls(found, null)
+            except OverflowError:
+                continue
+    return _with_nulls(np.fromiter(map(_float, cells), np.float64, len(cells)), null)
+
+
+def _float(cell: Any) -> float:
+    try:
+        return math.nan if cell is None else float(cell)
+    except OverflowError:
+        return math.inf if cell > 0 else -math.inf
+    except ValueError:  # a signalling NaN of a Decimal
+        return math.nan
+
+
+def _text(cell: Any) -> str:
+    """A cell as it would stand in a text file."""
+    if isinstance(cell, str):
+        return cell
+    return repr(float(cell)) if _is_float(type(cell)) else str(cell)

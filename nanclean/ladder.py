@@ -1,0 +1,170 @@
+"""What is known of a distribution: values with exact counts, and between them bins of which only the count is known.
+
+Every question is answered by an interval. Where a bin that has not been opened stands in the way of an exact
+answer, it is put on the list of wanted bins: opening those is what the next look is for. When nothing is wanted
+any more, all intervals have become points, and the answers are exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nanclean.counting import Bins, Keys, Path, Table
+from nanclean.exact import BLOCK
+
+Interval = tuple[float, float]
+
+
+@dataclass
+class Ladder:
+    """Rungs in ascending order: exact values (low == high), and unopened bins (low … high)."""
+
+    low: np.ndarray
+    high: np.ndarray
+    count: np.ndarray
+    opaque: np.ndarray
+    paths: list[Path]
+    """Of the opaque rungs, in their order."""
+    wanted: set[int] = field(default_factory=set)
+    """Positions of the rungs that have to be opened."""
+    vague: bool = False
+    """Something could not be asked yet, because the interval it concerns is still too wide."""
+
+    def __post_init__(self) -> None:
+        self.below = np.concatenate(([0], np.cumsum(self.count)))
+        """How many values stand below each rung; the last entry is all."""
+        self.n = int(self.below[-1])
+
+    @classmethod
+    def of_table(cls, table: Table) -> Ladder:
+        """Of values that are all known."""
+        return cls(table.values, table.values, table.counts, np.zeros(table.values.size, bool), [])
+
+    @classmethod
+    def of_bins(cls, bins: Bins, extent: tuple[float | int, float | int], dtype: np.dtype) -> Ladder:
+        """Of counted bins, some of them open, for values between `extent`."""
+        low, high, count, opaque, paths = _rungs(bins, dtype, ())
+        low, high = np.maximum(low, extent[0]), np.minimum(high, extent[1])  # no rung leaves the extent
+        # The bounds of a bin are a little too wide: let its neighbours narrow them again.
+        low = np.maximum.accumulate(low)
+        high = np.minimum.accumulate(high[::-1])[::-1]
+        return cls(low, high, count, opaque, paths)
+
+    @property
+    def settled(self) -> bool:
+        """Every question so far was answered exactly."""
+        return not self.wanted and not self.vague
+
+    def wanted_paths(self) -> list[Path]:
+        """The bins that have to be opened."""
+        position = np.cumsum(self.opaque) - 1
+        return [self.paths[position[rung]] for rung in sorted(self.wanted)]
+
+    def want(self, rungs: np.ndarray) -> None:
+        """Ask that these be opened where they are not."""
+        self.wanted.update(rungs[self.opaque[rungs]].tolist())
+
+    def kth(self, k: int) -> tuple[np.generic, np.generic]:
+        """The k-th smallest value, from 0."""
+        rung = int(np.searchsorted(self.below, k, side="right")) - 1
+        if self.opaque[rung]:
+            self.wanted.add(rung)
+        return self.low[rung], self.high[rung]
+
+    def quantile(self, q: float) -> Interval:
+        """NumPy's `linear` quantile in float64."""
+        at = (self.n - 1) * q
+        k = int(at)
+        a, b = self.kth(k), self.kth(min(k + 1, self.n - 1))
+        if at == k:
+            return float(a[0]), float(a[1])
+        return lerp(float(a[0]), float(b[0]), at - k), lerp(float(a[1]), float(b[1]), at - k)
+
+    def rank(self, low: float, high: float, *, inclusive: bool) -> int:
+        """How many values lie below a threshold between low and high (or on it, if inclusive). Exact when settled."""
+        first, last = self._straddled(low, high)
+        if first < last:
+            rungs = np.arange(first, last)
+            if low < high and self.below[last] - self.below[first] > self.n // 8:
+                self.vague = True
+            else:
+                self.want(rungs)
+        if low < high:
+            self.vague = True
+        return int(self.below[first if not inclusive else self._first_above(low)])
+
+    def _straddled(self, low: float, high: float) -> tuple[int, int]:
+        """The rungs that reach from below into the interval, or begin in it."""
+        first = int(np.searchsorted(self.high, *_search(self.high.dtype, low, "left")))
+        last = int(np.searchsorted(self.low, *_search(self.low.dtype, high, "right")))
+        return first, max(first, last)
+
+    def _first_above(self, threshold: float) -> int:
+        return int(np.searchsorted(self.high, *_search(self.high.dtype, threshold, "right")))
+
+
+def _search(dtype: np.dtype, threshold: float, side: str) -> tuple[object, str]:
+    """A threshold and a side for searchsorted that compare exactly in the dtype of the rungs."""
+    if dtype.kind not in "iu":
+        return threshold, side
+    held = np.iinfo(dtype)
+    if threshold > held.max:
+        return dtype.type(held.max), "right"
+    if threshold < held.min:
+        return dtype.type(held.min), "left"
+    whole = int(np.ceil(threshold)) if side == "left" else int(np.floor(threshold))
+    if whole > held.max:  # float64(2**63 - 1) is 2**63
+        return dtype.type(held.max), "right"
+    return dtype.type(whole), side
+
+
+def lerp(a: float, b: float, t: float) -> float:
+    """Between two order statistics, as NumPy's `linear` method computes it; on halves where the difference overflows."""
+    if abs(a) > 2.0**1022 or abs(b) > 2.0**1022:
+        return 2 * lerp(a / 2, b / 2, t)
+    return b - (b - a) * (1 - t) if t >= 0.5 else a + (b - a) * t
+
+
+Rungs = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[Path]]
+"""Low, high, count and opaque of some rungs, in order, and the paths of the opaque ones."""
+
+
+def _rungs(bins: Bins, dtype: np.dtype, path: Path) -> Rungs:
+    closed = _closed(bins, dtype, path)
+    pieces: list[tuple[np.ndarray, Rungs]] = [closed]  # each with the bin that every rung stands in
+    table = bins.pile.table()
+    if table.values.size:
+        values = table.values if dtype.kind in "iu" else table.values.astype(np.float64)
+        pieces.append((_places(bins, values), (values, values, table.counts, np.zeros(values.size, bool), [])))
+    for number, finer in bins.divided.items():
+        part = _rungs(finer, dtype, (*path, number))
+        pieces.append((np.full(part[0].size, number), part))
+    return closed[1] if len(pieces) == 1 else _joined(pieces)
+
+
+def _closed(bins: Bins, dtype: np.dtype, path: Path) -> tuple[np.ndarray, Rungs]:
+    """The bins that have not been opened. Where a bin is one value, its count says all."""
+    filled = np.flatnonzero(bins.counts)
+    where = filled[~np.isin(filled, list(bins.known))]
+    low, high = bins.layout.edges(where, dtype)
+    exact = bins.layout.shift == 0 if isinstance(bins.layout, Keys) else bins.layout.unit
+    opaque = (where == 0) | (where > bins.layout.bins) if exact else np.ones(where.size, bool)
+    return where, (low, high, bins.counts[where], opaque, [(*path, int(b)) for b in where[opaque]])
+
+
+def _places(bins: Bins, values: np.ndarray) -> np.ndarray:
+    where = np.empty(values.size, np.int64)
+    for at in range(0, values.size, BLOCK):
+        bins.layout.place(values[at : at + BLOCK], where[at : at + BLOCK])
+    return where
+
+
+def _joined(pieces: list[tuple[np.ndarray, Rungs]]) -> Rungs:
+    """In ascending order: the pieces are so themselves, and no bin stands in two of them."""
+    order = np.argsort(np.concatenate([where for where, _ in pieces]), kind="stable")
+    low, high, count, opaque = (np.concatenate([rungs[i] for _, rungs in pieces])[order] for i in range(4))
+    origin = np.concatenate([np.full(where.size, i) for i, (where, _) in enumerate(pieces)])[order]
+    queues = [iter(rungs[4]) for _, rungs in pieces]
+    return low, high, count, opaque, [next(queues[i]) for i in origin[opaque].tolist()]

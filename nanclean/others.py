@@ -1,0 +1,113 @@
+"""The accumulators of columns that are not numeric: text, boolean, time, complex and the rest."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nanclean import times
+from nanclean.batch import Batch
+from nanclean.column import Column, Values
+from nanclean.counting import DISTINCT
+from nanclean.numbers import TOP
+from nanclean.statistics import Cells, Figures, Statistics
+
+LONGEST = 64
+"""Bytes of a key; of longer text a digest is kept, so that different texts stay different."""
+
+
+class ValueStatistics(Statistics):
+    """Counts, and the different values while they are few."""
+
+    def __init__(self, type_: str, *, many: bool = False) -> None:
+        self.type = type_
+        self.cells = Cells()
+        self.counts: dict[Any, int] | None = None if many or type_ in ("other", "complex") else {}
+        """By value; None: more than 1,000 are different."""
+        self.infinite = 0
+        self.extent: tuple[str, str] | None = None
+
+    def add(self, column: Column, batch: Batch) -> None:
+        assert isinstance(column, Values)
+        self.cells.add(column, batch)
+        if self.type == "complex":
+            self._add_complex(column, batch)
+        elif column.array is not None:
+            if self.type == "time" and isinstance(column.array, pa.Array):
+                self.extent = times.merged(self.extent, times.extent(column.array))
+            if self.counts is not None:
+                self._count(column)
+
+    def _add_complex(self, column: Values, batch: Batch) -> None:
+        infinite = column.infinite  # type: ignore[attr-defined] # a column of complex numbers has it
+        self.infinite += 0 if infinite is None else int(np.count_nonzero(infinite))
+
+    def _count(self, column: Values) -> None:
+        assert self.counts is not None
+        array = column.array
+        assert isinstance(array, pa.Array)
+        found = pc.value_counts(array)
+        if len(found) - 1 > DISTINCT:
+            self.counts = None
+            return
+        for pair in found.to_pylist():
+            if pair["values"] is not None:
+                key = _key(pair["values"])
+                self.counts[key] = self.counts.get(key, 0) + pair["counts"]
+        self._bound()
+
+    def _bound(self) -> None:
+        if self.counts is not None and len(self.counts) > DISTINCT:
+            self.counts = None
+
+    def fresh(self) -> Self:
+        again = type(self)(self.type)
+        again.counts = None if self.counts is None else {}
+        return again
+
+    def merge(self, other: Self) -> None:
+        self.cells.merge(other.cells)
+        self.infinite += other.infinite
+        self.extent = times.merged(self.extent, other.extent)
+        if self.counts is None or other.counts is None:
+            self.counts = None
+            return
+        for key, count in other.counts.items():
+            self.counts[key] = self.counts.get(key, 0) + count
+        self._bound()
+
+    def result(self, rows: int) -> Figures:
+        figures = self.cells.result(rows) | {"type": self.type}
+        if self.extent is not None:
+            figures |= {"min": self.extent[0], "max": self.extent[1]}
+        if self.type == "complex":
+            present = figures["count"] - figures["missing"]
+            figures |= {"pos_inf": self.infinite, "finite": present - self.infinite}
+        if self.counts is not None:
+            ranked = sorted(self.counts.items(), key=lambda item: (-item[1], str(item[0])))
+            figures |= {
+                "distinct": len(ranked),
+                "constant": len(ranked) == 1,
+                "top": [[_shown(key), count] for key, count in ranked[:TOP]],
+            }
+        elif self.type not in ("other", "complex"):
+            figures["constant"] = False
+        return figures
+
+
+def _key(value: Any) -> Any:
+    if isinstance(value, bool | int):
+        return value
+    text = value if isinstance(value, str) else str(value)
+    if len(text) <= LONGEST // 4 or len(data := text.encode("utf-8", "surrogatepass")) <= LONGEST:
+        return text
+    return text[:30] + "…" + hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def _shown(key: Any) -> Any:
+    """A key as people see it: of long text the beginning."""
+    return key[:31] if isinstance(key, str) and len(key) == 63 and key[30] == "…" else key

@@ -1,0 +1,123 @@
+"""How the raw columns of a source are read: the type of each, and what counts as missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+
+from nanclean.batch import Batch, Raw
+from nanclean.column import Column, Numbers
+from nanclean.format import Source
+from nanclean.lexical import Classes, classify, decode
+from nanclean.numbers import NumberStatistics, Plan, planned
+from nanclean.others import ValueStatistics
+from nanclean.counting import DISTINCT
+from nanclean.statistics import Statistics
+from nanclean.tokens import Words
+from nanclean.typed import view
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The types of all columns. Of text they are a guess until every cell has been seen."""
+
+    lexical: bool
+    types: tuple[str, ...]
+    integers: tuple[str, ...]
+    """Of columns of text: the dtype that holds the integers."""
+    words: tuple[Words, ...]
+    misfits: frozenset[int] = frozenset()
+    """Columns whose values no integer dtype holds."""
+    demanded: frozenset[int] = frozenset()
+    """Columns whose type the user has settled."""
+
+    @classmethod
+    def guessed(
+        cls, source: Source, sample: Batch | None, words: Sequence[Words], demanded: Mapping[int, str]
+    ) -> Self:
+        """From the fields of a typed source, or from a sample of text."""
+        if not source.lexical:
+            types = tuple(field.type or "other" for field in source.fields)
+            return cls(False, types, ("",) * len(types), tuple(words))
+        if sample is None:
+            classes = [Classes() for _ in source.fields]
+        else:
+            classes = [classify(_text(raw), w) for raw, w in zip(sample.columns, words, strict=True)]
+        types = tuple(demanded.get(i, c.settle()) for i, c in enumerate(classes))
+        integers = tuple(c.integers for c in classes)
+        return cls(True, types, integers, tuple(words), demanded=frozenset(demanded))
+
+    def settled(self, classes: Mapping[int, Classes], misfits: Iterable[int]) -> Self:
+        """As all cells say. Equal to this one if the guess was right."""
+        after = replace(self, misfits=self.misfits | frozenset(misfits))
+        if not self.lexical:
+            return after
+        types, integers = list(self.types), list(self.integers)
+        for i, counts in classes.items():
+            types[i] = self.types[i] if i in self.demanded else counts.settle()
+            if types[i] == "integer":
+                integers[i] = counts.integers
+        return replace(after, types=tuple(types), integers=tuple(integers))
+
+    def column(self, i: int, raw: Raw) -> tuple[Column, Classes | None]:
+        """The typed view of some cells of column i."""
+        if not self.lexical:
+            return view(raw, self.words[i].declared), None
+        return decode(_text(raw), self.types[i], self.words[i], self.integers[i] or "auto")
+
+    def dtype(self, i: int, column: Numbers) -> np.dtype:
+        """What the values of a numeric column are counted as."""
+        if i in self.misfits or self.types[i] not in ("integer", "list<integer>"):
+            return np.dtype(np.float64)
+        if self.lexical:
+            return np.dtype(self.integers[i])
+        return np.dtype(np.uint64 if column.values.dtype == np.uint64 else np.int64)
+
+    def statistics(
+        self, source: Source, sample: Batch | None, chosen: Sequence[int], quantiles: Mapping[int, Iterable[float]]
+    ) -> dict[int, Statistics]:
+        """An accumulator for each column, planned from the sample."""
+        rows = _about_rows(source, sample)
+        return {i: self._statistics(i, source, sample, rows, quantiles.get(i, ())) for i in chosen}
+
+    def _statistics(
+        self, i: int, source: Source, sample: Batch | None, rows: int, quantiles: Iterable[float]
+    ) -> Statistics:
+        type_, bits, width = self.types[i], source.fields[i].bits, len(self.types)
+        numeric = type_ in ("integer", "float", "list<integer>", "list<float>")
+        if sample is None:
+            if numeric:
+                nothing = Plan(np.dtype(np.float64), planned(np.empty(0), np.dtype(np.float64), 0, width, ()).layout, DISTINCT)
+                return NumberStatistics(type_, nothing, bits)
+            return ValueStatistics(type_)
+        column, _ = self.column(i, sample.columns[i])
+        if isinstance(column, Numbers):
+            dtype = self.dtype(i, column)
+            finite = column.finite.astype(dtype) if dtype.kind == "f" or column.finite.dtype.kind != "f" else np.empty(0, dtype)
+            return NumberStatistics(type_, planned(finite, dtype, rows * _ratio(column), width, quantiles), bits)
+        return ValueStatistics(type_)
+
+
+def _ratio(column: Column) -> int:
+    """Cells in a row."""
+    return max(column.cells // max(column.rows, 1), 1)
+
+
+def _text(raw: Raw) -> pa.Array:
+    assert isinstance(raw, pa.Array)
+    return raw
+
+
+def _about_rows(source: Source, sample: Batch | None) -> int:
+    """About how many records a source has."""
+    if sample is None or not sample.rows:
+        return 0
+    known = source.facts.rows
+    if not source.lexical or source.size is None:
+        return max(known, sample.rows)
+    width = sum(raw.nbytes - 4 * len(raw) for raw in sample.columns if isinstance(raw, pa.Array)) + len(sample.columns) * sample.rows
+    return max(known, sample.rows, int(source.size / max(width / sample.rows, 1)))

@@ -1,0 +1,89 @@
+"""The README is run: every block that begins with `$ nanclean …` shows what that command prints on sample_data/.
+
+python tests/test_readme.py     (make docs) writes down what the commands print now.
+"""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+BLOCK = re.compile(r"^```(?:console|text)\n(\$ nanclean[^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+PYTHON = re.compile(r"^```pycon\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def printed(command: str) -> str:
+    """What a command prints, both streams, in the folder of the sample files."""
+    words = shlex.split(command.removeprefix("$ "))
+    unset = {"NO_COLOR", "FORCE_COLOR", "COLUMNS"}
+    environment = {key: value for key, value in os.environ.items() if key not in unset} | {"PYTHONUTF8": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=ROOT / "sample_data",
+        env=environment,
+        encoding="utf-8",
+        timeout=60,
+    )
+    return re.sub(r"[ \t]+$", "", done.stdout, flags=re.MULTILINE)
+
+
+def blocks() -> list[tuple[str, str]]:
+    return BLOCK.findall(README.read_text(encoding="utf-8"))
+
+
+def test_there_are_blocks() -> None:
+    assert len(blocks()) >= 2
+
+
+@pytest.mark.parametrize(("command", "shown"), blocks())
+def test_a_block_shows_what_the_command_prints(command: str, shown: str) -> None:
+    assert printed(command) == shown, "make docs writes it down"
+
+
+def test_the_python_examples_are_true(monkeypatch: pytest.MonkeyPatch) -> None:
+    examples = PYTHON.findall(README.read_text(encoding="utf-8"))
+    assert examples
+    monkeypatch.chdir(ROOT / "sample_data")
+    said: list[str] = []
+    test = doctest.DocTestParser().get_doctest("".join(examples), {}, "README.md", str(README), 0)
+    assert test.examples
+    assert not doctest.DocTestRunner().run(test, out=said.append).failed, "".join(said)
+
+
+def test_every_command_named_exists() -> None:
+    """A reader types what is written; nothing that is only planned may be among it."""
+    commands = set(re.findall(r"^(?:\$ |    )nanclean ([a-z]+)", README.read_text(encoding="utf-8"), re.MULTILINE))
+    helped = printed("$ nanclean --help")
+    assert commands
+    for command in commands:
+        assert re.search(rf"^\s+{command}\b", helped, re.MULTILINE), f"{command} is not a command"
+
+
+def test_links_lead_to_files() -> None:
+    for link in re.findall(r"\]\(([^)#:]+)\)", README.read_text(encoding="utf-8")):
+        assert (ROOT / link).exists(), link
+
+
+def main() -> None:
+    """Write down what the commands print now."""
+    text = README.read_text(encoding="utf-8")
+    README.write_text(
+        BLOCK.sub(lambda found: f"```console\n{found[1]}\n{printed(found[1])}```", text), encoding="utf-8"
+    )
+
+
+if __name__ == "__main__":
+    main()
