@@ -12,7 +12,7 @@ from typing import Any, cast, overload
 from nanclean import finding as findings
 from nanclean import policy as policies
 from nanclean.causes import run_of_rows, together, zeros_under
-from nanclean.detector import Detector
+from nanclean.detector import Detector, Verdict
 from nanclean.engine import usable_cores, usable_memory
 from nanclean.engines.local import Local
 from nanclean.errors import UsageError
@@ -192,7 +192,7 @@ class _Scan:
         self.table = Table(
             self.source,
             Local(self.jobs),
-            Memory(self.memory * 6 // 10),
+            Memory(0 if self.source.quick else self.memory * 6 // 10),
             [Words(missing_list, self.policy.declared(name), cast(Any, self.decimal)) for name in self.names],
             self.chosen,
             {i: type_ for i, name in enumerate(self.names) if (type_ := self.policy.type(name)) is not None},
@@ -285,33 +285,50 @@ class _Scan:
                 late[number] = (check.column, find)
         hits = {**profile.hits, **self.table.located(reading, late)}
         evidence = self._evidence(reading, profile, checks, hits, figures)
-        found = [
-            finding
+        told = [
+            (check, each, evidence.get(number, []))
             for number, check in enumerate(checks)
-            for finding in self._of_check(check, hits.get(number), figures, evidence.get(number, []))
+            for each in self._told(check, hits.get(number), figures)
         ]
-        return sorted(found, key=lambda finding: RANK[finding.severity])
+        lines = self._lines(row for _, each, _ in told for row in _rows(each))
+        found = [self._finding(check, each, more, figures, lines) for check, each, more in told]
+        return sorted((finding for finding in found if finding is not None), key=lambda finding: RANK[finding.severity])
 
-    def _of_check(
-        self, check: Check, hits: Hits | None, figures: Mapping[int, Figures], evidence: Sequence[str]
-    ) -> Iterable[Finding]:
+    def _told(self, check: Check, hits: Hits | None, figures: Mapping[int, Figures]) -> Iterable[Hits | Verdict]:
+        """What a check has found: hits in its column, or verdicts."""
         if check.find.scope == "table":
             of = [figures[i] for i in (self.chosen if check.column is None else [check.column])]
-            for verdict in check.find.judge(self.source.facts, of, self.values):
-                where, lines = self._places(verdict.rows, check.column)
-                yield findings.of_verdict(check, verdict, where=where, lines=lines)
-        elif hits is not None and hits.count and check.column is not None:
-            where, lines = self._places(hits.first, check.column)
-            finding = findings.of_column(
-                check, figures[check.column], hits, values=self.values, where=where, lines=lines
-            )
-            if finding is not None:
-                yield _with_evidence(finding, evidence)
+            yield from check.find.judge(self.source.facts, of, self.values)
+        elif hits is not None and hits.count:
+            yield hits
 
-    def _places(self, rows: Sequence[int], column: int | None) -> tuple[list[str] | None, list[int] | None]:
-        if not rows:
-            return None, None
-        return self.source.where(rows, column), self.source.lines(rows)
+    def _lines(self, rows: Iterable[int]) -> dict[int, int] | None:
+        """The lines of some records, found in one go; None where there are no lines."""
+        wanted = sorted(set(rows))
+        lines = self.source.lines(wanted) if wanted else []
+        return None if lines is None else dict(zip(wanted, lines, strict=True))
+
+    def _finding(
+        self,
+        check: Check,
+        told: Hits | Verdict,
+        evidence: Sequence[str],
+        figures: Mapping[int, Figures],
+        lines: Mapping[int, int] | None,
+    ) -> Finding | None:
+        rows = _rows(told)
+        if lines is None:
+            where, numbers = self.source.where(rows, check.column) if rows else None, None
+        else:
+            numbers = [lines[row] for row in rows] or None
+            where = [f"line {number}" for number in numbers] if numbers else None
+        if isinstance(told, Verdict):
+            return findings.of_verdict(check, told, where=where, lines=numbers)
+        assert check.column is not None
+        found = findings.of_column(
+            check, figures[check.column], told, values=self.values, where=where, lines=numbers
+        )
+        return found and _with_evidence(found, evidence)
 
     def _evidence(
         self,
@@ -348,6 +365,10 @@ class _Scan:
             text = f"Without {quoted(self.names[worst[0]])} {without:,} rows are complete."
             lines.setdefault(missing[worst[0]], []).append(text)
         return lines
+
+
+def _rows(told: Hits | Verdict) -> tuple[int, ...]:
+    return told.rows if isinstance(told, Verdict) else told.first
 
 
 def _with_evidence(finding: Finding, lines: Sequence[str]) -> Finding:

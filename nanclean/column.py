@@ -115,18 +115,28 @@ class Numbers(Column):
         return self.values if self.absent is None else self.values[~self.absent]
 
     @lazy
+    def _ends(self) -> tuple[Any, Any]:
+        """Smallest and largest present value; NaN if there is one. NumPy's min and max are the fastest look for it."""
+        x = self.present
+        if not x.size:
+            return 0, 0
+        blocks = [x[at : at + (1 << 15)] for at in range(0, x.size, 1 << 15)]
+        return np.array([b.min() for b in blocks]).min(), np.array([b.max() for b in blocks]).max()
+
+    @lazy
     def extent(self) -> tuple[Any, Any] | None:
         """Smallest and largest finite value, or None."""
         finite = self.finite
-        return (finite.min(), finite.max()) if finite.size else None
+        if not finite.size:
+            return None
+        return self._ends if finite is self.present else (finite.min(), finite.max())
 
     @lazy
     def finite(self) -> np.ndarray:
         """The values without absent ones, NaN and infinity. Not copied where all are finite."""
-        x = self.present
-        if not self.floating or _all_finite(x):
-            return x
-        return x[np.isfinite(x)]
+        if not self.floating or all(np.isfinite(end) for end in self._ends):
+            return self.present
+        return self.present[np.isfinite(self.present)]
 
     @property
     def all_finite(self) -> bool:
@@ -187,18 +197,6 @@ class Values(Column):
         from nanclean import times  # that module stands above this one
 
         return times.extent(self.array) if isinstance(self.array, pa.Array) else None
-
-
-def _all_finite(x: np.ndarray) -> bool:
-    """Whether no value is NaN or infinite. NumPy's min and max let NaN through, and are the fastest look."""
-    if not x.size:
-        return True
-    step = 1 << 15
-    for at in range(0, x.size, step):
-        block = x[at : at + step]
-        if not (np.isfinite(block.min()) and np.isfinite(block.max())):
-            return False
-    return True
 
 
 def _outside(values: np.ndarray, low: float, high: float) -> Mask:

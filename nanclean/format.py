@@ -70,6 +70,9 @@ class Source(ABC):
     lexical: ClassVar[bool] = False
     """True: every column is text, and its type is settled from the whole column."""
 
+    quick: ClassVar[bool] = False
+    """To read again costs less than to keep what was read."""
+
     path: str
     """As the user wrote it."""
     size: int | None

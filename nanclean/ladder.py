@@ -25,8 +25,11 @@ class Ladder:
     high: np.ndarray
     count: np.ndarray
     opaque: np.ndarray
-    paths: list[Path]
-    """Of the opaque rungs, in their order."""
+    place: np.ndarray
+    """int64: the bin that each rung stands in (of exact ones it means nothing)."""
+    home: np.ndarray
+    """int64: the position in `homes` of the way to these bins."""
+    homes: list[Path] = field(default_factory=lambda: [()])
     wanted: set[int] = field(default_factory=set)
     """Positions of the rungs that have to be opened."""
     vague: bool = False
@@ -40,17 +43,19 @@ class Ladder:
     @classmethod
     def of_table(cls, table: Table) -> Ladder:
         """Of values that are all known."""
-        return cls(table.values, table.values, table.counts, np.zeros(table.values.size, bool), [])
+        nowhere = np.zeros(table.values.size, np.int64)
+        return cls(table.values, table.values, table.counts, nowhere.astype(bool), nowhere, nowhere)
 
     @classmethod
     def of_bins(cls, bins: Bins, extent: tuple[float | int, float | int], dtype: np.dtype) -> Ladder:
         """Of counted bins, some of them open, for values between `extent`."""
-        low, high, count, opaque, paths = _rungs(bins, dtype, ())
+        homes: list[Path] = []
+        low, high, count, opaque, place, home = _rungs(bins, dtype, (), homes)
         low, high = np.maximum(low, extent[0]), np.minimum(high, extent[1])  # no rung leaves the extent
         # The bounds of a bin are a little too wide: let its neighbours narrow them again.
         low = np.maximum.accumulate(low)
         high = np.minimum.accumulate(high[::-1])[::-1]
-        return cls(low, high, count, opaque, paths)
+        return cls(low, high, count, opaque, place, home, homes)
 
     @property
     def settled(self) -> bool:
@@ -59,8 +64,7 @@ class Ladder:
 
     def wanted_paths(self) -> list[Path]:
         """The bins that have to be opened."""
-        position = np.cumsum(self.opaque) - 1
-        return [self.paths[position[rung]] for rung in sorted(self.wanted)]
+        return [(*self.homes[self.home[rung]], int(self.place[rung])) for rung in sorted(self.wanted)]
 
     def want(self, rungs: np.ndarray) -> None:
         """Ask that these be opened where they are not."""
@@ -127,31 +131,39 @@ def lerp(a: float, b: float, t: float) -> float:
     return b - (b - a) * (1 - t) if t >= 0.5 else a + (b - a) * t
 
 
-Rungs = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[Path]]
-"""Low, high, count and opaque of some rungs, in order, and the paths of the opaque ones."""
+Rungs = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""Low, high, count, opaque, place and home of some rungs, in order."""
 
 
-def _rungs(bins: Bins, dtype: np.dtype, path: Path) -> Rungs:
-    closed = _closed(bins, dtype, path)
-    pieces: list[tuple[np.ndarray, Rungs]] = [closed]  # each with the bin that every rung stands in
+def _rungs(bins: Bins, dtype: np.dtype, path: Path, homes: list[Path]) -> Rungs:
+    here = len(homes)
+    homes.append(path)
+    pieces = [_closed(bins, dtype, here)]
     table = bins.pile.table()
     if table.values.size:
         values = table.values if dtype.kind in "iu" else table.values.astype(np.float64)
-        pieces.append((_places(bins, values), (values, values, table.counts, np.zeros(values.size, bool), [])))
+        home = np.full(values.size, here)
+        pieces.append((values, values, table.counts, np.zeros(values.size, bool), _places(bins, values), home))
+    where = [piece[4] for piece in pieces]
     for number, finer in bins.divided.items():
-        part = _rungs(finer, dtype, (*path, number))
-        pieces.append((np.full(part[0].size, number), part))
-    return closed[1] if len(pieces) == 1 else _joined(pieces)
+        pieces.append(_rungs(finer, dtype, (*path, number), homes))
+        where.append(np.full(pieces[-1][0].size, number))
+    if len(pieces) == 1:
+        return pieces[0]
+    # In ascending order: the pieces are so themselves, and no bin stands in two of them.
+    order = np.argsort(np.concatenate(where), kind="stable")
+    low, high, count, opaque, place, home = (np.concatenate([piece[i] for piece in pieces])[order] for i in range(6))
+    return low, high, count, opaque, place, home
 
 
-def _closed(bins: Bins, dtype: np.dtype, path: Path) -> tuple[np.ndarray, Rungs]:
+def _closed(bins: Bins, dtype: np.dtype, here: int) -> Rungs:
     """The bins that have not been opened. Where a bin is one value, its count says all."""
     filled = np.flatnonzero(bins.counts)
-    where = filled[~np.isin(filled, list(bins.known))]
+    where = filled[~np.isin(filled, list(bins.known))] if bins.known else filled
     low, high = bins.layout.edges(where, dtype)
     exact = bins.layout.shift == 0 if isinstance(bins.layout, Keys) else bins.layout.unit
     opaque = (where == 0) | (where > bins.layout.bins) if exact else np.ones(where.size, bool)
-    return where, (low, high, bins.counts[where], opaque, [(*path, int(b)) for b in where[opaque]])
+    return low, high, bins.counts[where], opaque, where, np.full(where.size, here)
 
 
 def _places(bins: Bins, values: np.ndarray) -> np.ndarray:
@@ -159,12 +171,3 @@ def _places(bins: Bins, values: np.ndarray) -> np.ndarray:
     for at in range(0, values.size, BLOCK):
         bins.layout.place(values[at : at + BLOCK], where[at : at + BLOCK])
     return where
-
-
-def _joined(pieces: list[tuple[np.ndarray, Rungs]]) -> Rungs:
-    """In ascending order: the pieces are so themselves, and no bin stands in two of them."""
-    order = np.argsort(np.concatenate([where for where, _ in pieces]), kind="stable")
-    low, high, count, opaque = (np.concatenate([rungs[i] for _, rungs in pieces])[order] for i in range(4))
-    origin = np.concatenate([np.full(where.size, i) for i, (where, _) in enumerate(pieces)])[order]
-    queues = [iter(rungs[4]) for _, rungs in pieces]
-    return low, high, count, opaque, [next(queues[i]) for i in origin[opaque].tolist()]

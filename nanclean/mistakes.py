@@ -12,6 +12,9 @@ from nanclean.errors import PolicyError
 A = TypeVar("A")
 T = TypeVar("T")
 
+MOST_TOLD = 50
+"""Mistakes in one message."""
+
 
 @dataclass(frozen=True)
 class Mistake:
@@ -56,4 +59,7 @@ class Mistakes:
         if self.all:
             different = sorted(dict.fromkeys(self.all), key=lambda mistake: mistake.line)
             hints = list(dict.fromkeys(mistake.hint for mistake in different if mistake.hint))
-            raise PolicyError("\n".join(map(str, different)), hint=hints[0] if len(hints) == 1 else None)
+            lines = list(map(str, different[:MOST_TOLD]))
+            if len(different) > MOST_TOLD:
+                lines.append(f"and {len(different) - MOST_TOLD:,} more")
+            raise PolicyError("\n".join(lines), hint=hints[0] if len(hints) == 1 else None)

@@ -116,7 +116,7 @@ class NumberStatistics(Statistics):
         self._add_whole(column)
         if not finite.size:
             return
-        low, high = finite.min(), finite.max()
+        low, high = self._fitting(np.array(column.extent))  # type: ignore[misc]
         self.extent = (low, high) if self.extent is None else (min(self.extent[0], low), max(self.extent[1], high))
         if self.pile is not None:
             self.pile.add(Table.of(finite))

@@ -23,8 +23,8 @@ COMMON_OPTIONS = frozenset({"columns"})
 _SHEET = "in Excel or LibreOffice: save as CSV; in Python: pandas.read_excel(path).to_csv('table.csv', index=False)"
 _PICKLE = "save it as .csv, .parquet or .npy"
 FOREIGN = (
-    (rb"PK\x03\x04", "a ZIP archive, like .xlsx and .npz", f"{_SHEET}; of .npz, np.save each array"),
-    (rb"\xd0\xcf\x11\xe0", "an old Excel or Office file", _SHEET),
+    (rb"PK\x03\x04", "a ZIP archive", "unpack it first"),
+    (rb"\xd0\xcf\x11\xe0", "an old Office file", _SHEET),
     (rb"\x80[\x02-\x05]", "a pickle, which can run any code, and is never opened", _PICKLE),
     (rb"\x89HDF", "an HDF5 file", "in Python: pandas.read_hdf(path).to_parquet('table.parquet')"),
     (rb"ARROW1\0", "an Arrow or Feather file", "in Python: pandas.read_feather(path).to_parquet('table.parquet')"),
@@ -38,7 +38,10 @@ COMPRESSED = (
     (rb"\xfd7zXZ", ".xz"),
     (rb"\x28\xb5\x2f\xfd", ".zst"),
 )
-SHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
+FOREIGN_SUFFIXES = {
+    ".npz": ("holds several arrays", "np.save each of them: np.save('x.npy', np.load(path)['x'])"),
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".xlsb", ".ods"), ("is a spreadsheet", _SHEET)),
+}
 
 
 def opened(source: object, options: ReadOptions | None = None) -> Source:
@@ -108,18 +111,19 @@ def _format_of(path: str, beginning: bytes) -> tuple[str, ModuleType]:
     found = _by_content(path, beginning) or _by_suffix(suffix)
     if found:
         return found, registry.module("formats", found)
-    if suffix in SHEETS:
-        raise UsageError(f"{path}: is a spreadsheet", hint=_SHEET.replace("path", repr(path)))
     if _BINARY.search(beginning) and not beginning.startswith(_UTF16):
         raise UsageError(f"{path}: is no kind of file that is known here", hint="save it as .csv, .parquet or .npy")
     return TEXT, registry.module("formats", TEXT)
 
 
 def _refuse_foreign(path: str, beginning: bytes) -> None:
+    named = os.path.splitext(path)[1].lower()
+    if named in FOREIGN_SUFFIXES:
+        told, hint = FOREIGN_SUFFIXES[named]
+        raise UsageError(f"{path}: {told}", hint=hint.replace("path", repr(path)))
     for mark, what, hint in FOREIGN:
         if re.match(mark, beginning):
             raise UsageError(f"{path}: is {what}", hint=hint.replace("path", repr(path)))
-    named = os.path.splitext(path)[1].lower()
     for mark, suffix in COMPRESSED:
         if re.match(mark, beginning):
             raise InputError(f"{path}: is compressed ({suffix[1:]}), which is not read yet", hint="unpack it first")

@@ -41,6 +41,8 @@ class Memory:
 
     def offer(self, split: Split, seen: list[tuple[Batch, dict[int, Column]]]) -> None:
         """Keep the numeric columns of a split if there is room for all of them."""
+        if not self.limit:
+            return
         size = sum(_size(column) for _, columns in seen for column in columns.values())
         with self.lock:
             if self.used + size <= self.limit:
@@ -131,7 +133,8 @@ def first_look(
         see(piece, batch, columns)
         piece.rows.add(columns, batch.rows)
         find(piece.hits, finders, batch, columns)
-        seen.append((_without_cells(batch), {i: _slim(c) for i, c in columns.items() if isinstance(c, Numbers)}))
+        if memory.limit:
+            seen.append((_without_cells(batch), {i: _slim(c) for i, c in columns.items() if isinstance(c, Numbers)}))
     memory.offer(split, seen)
     return piece
 

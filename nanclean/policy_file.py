@@ -10,7 +10,7 @@ from typing import Any, cast, get_args
 
 from nanclean.detector import Severity
 from nanclean.grammar import Limit, columns, fixer, limit
-from nanclean.mistakes import Mistake, Mistakes
+from nanclean.mistakes import MOST_TOLD, Mistake, Mistakes
 from nanclean.part import did_you_mean
 from nanclean.positions import Path, Positions, TooDeep
 from nanclean.rule import Budget, Ignore, Rule, Spelling, find, ignored, rule
@@ -107,9 +107,9 @@ class _Reader:
         self.mistakes.add(said, self.where(*path), key, hint)
 
     def known_keys(self, table: Mapping[str, Any], known: Sequence[str], path: Path) -> None:
-        for key in table:
-            if key not in known:
-                self.wrong(f"there is no such key{did_you_mean(key, known)}", shown(key), (*path, key))
+        unknown = [key for key in table if key not in known]
+        for key in unknown[:MOST_TOLD]:
+            self.wrong(f"there is no such key{did_you_mean(key, known)}", shown(key), (*path, key))
 
     def finite(self, value: Any, path: Path) -> None:
         """Refuse numbers that no file can hold, wherever they stand."""

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
 
 import msgspec
-from nanclean.finding import Finding
 
 from nanclean import registry
 from nanclean.escaping import json_escaped
+from nanclean.finding import Finding
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -161,14 +161,14 @@ class Columns(list[Column]):
     def __getitem__(self, key: str | SupportsIndex | slice) -> Column | list[Column]:
         if not isinstance(key, str):
             return super().__getitem__(key)
-        found = self._by_name.get(key)
+        found = self.by_name.get(key)
         if found is None:
-            meant = registry.nearest(key, list(self._by_name))
+            meant = registry.nearest(key, list(self.by_name))
             raise KeyError(f"no column {key!r}" + (f"; did you mean {meant!r}?" if meant else ""))
         return found
 
     def __contains__(self, key: object) -> bool:
-        return key in self._by_name if isinstance(key, str) else super().__contains__(key)
+        return key in self.by_name if isinstance(key, str) else super().__contains__(key)
 
     @property
     def names(self) -> list[str]:
@@ -176,7 +176,8 @@ class Columns(list[Column]):
         return [column.name for column in self]
 
     @property
-    def _by_name(self) -> dict[str, Column]:
+    def by_name(self) -> dict[str, Column]:
+        """The columns by their names."""
         names = self.__dict__.get("_names")
         if names is None or len(names) != len(self):
             names = self.__dict__["_names"] = {column.name: column for column in self}

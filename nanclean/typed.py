@@ -18,6 +18,7 @@ from nanclean.column import Column, Mask, Numbers, Values, bits_to_mask, lazy
 EXACT = 2**53
 """Up to here float64 holds every integer."""
 NOT_A_TIME = np.iinfo(np.int64).min
+LAST_CHARACTER = 0x10FFFF
 ARROW_UNITS = ("s", "ms", "us", "ns")
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?inf(inity)?", re.IGNORECASE)
@@ -419,11 +420,11 @@ def arrow_of(raw: np.ndarray) -> pa.Array:
 
 
 def _texts(raw: np.ndarray) -> list[str | None]:
-    try:
-        return [text if isinstance(text, str) else None for text in raw.tolist()]
-    except ValueError:  # NumPy takes any 32 bits for a character
-        codes = native(raw.view(np.dtype((raw.dtype.byteorder + "u4", raw.dtype.itemsize // 4))))
-        return ["".join(chr(c) if c < 0x110000 else "\ufffd" for c in cell).rstrip("\0") for cell in codes.tolist()]
+    if raw.dtype.kind == "U" and raw.dtype.itemsize:
+        codes = native(np.ascontiguousarray(raw).view(raw.dtype.byteorder + "u4"))
+        if codes.max(initial=0) > LAST_CHARACTER:  # NumPy takes any 32 bits for a character
+            raw = np.where(codes > LAST_CHARACTER, np.uint32(0xFFFD), codes).view(f"=U{raw.dtype.itemsize // 4}")
+    return [text if isinstance(text, str) else None for text in raw.tolist()]
 
 
 def _byte_texts(cells: Iterable[bytes]) -> list[str]:

@@ -232,7 +232,7 @@ def text_column(
     for cell, record, (kind, value) in zip(cells, records, judged, strict=True):
         if kind == EMPTY:
             column.empty += 1
-        elif kind in (DECLARED, NARROW) or (kind == WIDE and numeric) or (kind == NAN and not numeric):
+        elif kind in (DECLARED, NARROW) or (kind == WIDE and type != "text") or (kind == NAN and not numeric):
             column.tokens[value] += 1
         elif kind == NAN:
             column.nan += 1
@@ -438,7 +438,7 @@ def mad_of(cells: Sorted, median: float) -> float | None:
     distances: Counter[float] = Counter()
     for value, count in cells.pairs():
         if isinstance(value, int) and abs(value) > 2**53:
-            distances[nearest(abs(value - Fraction(median))) or math.inf] += count
+            distances[float(abs(value - Fraction(median)))] += count
         else:
             distances[abs(value - median)] += count
     pairs = sorted(distances.items())
@@ -456,7 +456,8 @@ def histogram(cells: Sorted) -> dict[str, list[Any]] | None:
     if low is None or high is None:
         return None
     bins = BINS if low < high else 1
-    edges = [low + (high - low) * i / BINS for i in range(BINS + 1)] if low < high else [low, high]
+    scale = 2.0**-8 if math.isinf((high - low) * BINS) else 1.0  # exact; only so far as it is needed
+    edges = [low, *(low + (high * scale - low * scale) * i / BINS / scale for i in range(1, bins)), high]
     inside = [cells.less(edge) for edge in edges]
     inside[-1] = cells.n - cells.more(edges[-1])
     counts = [inside[i + 1] - inside[i] for i in range(bins)]
@@ -510,7 +511,9 @@ def figures(column: Cells) -> dict[str, Any]:
         "max": cells.values[-1] if cells.n else None,
         "histogram": histogram(cells),
     }
-    return told | kinds(cells.pairs() + [pair for pair in infinities if pair[1]]) | spread(cells)
+    found = kinds(cells.pairs() + [pair for pair in infinities if pair[1]])
+    found["constant"] &= not column.unparsable
+    return told | found | {"top": kinds(cells.pairs())["top"]} | spread(cells)  # infinities have their own counts
 
 
 def kinds(pairs: list[tuple[Any, int]]) -> dict[str, Any]:
@@ -641,6 +644,7 @@ def same_top(reported: Any, expected: Any, type: str) -> bool:
 def outlier_differences(reported: dict[str, Any], expected: dict[str, Any]) -> list[str]:
     """A count may be refused where the rule does not apply, and only there, and then the reason is told."""
     told = []
+    reported = {**reported, **{key: reported[key] or dict.fromkeys(expected[key]) for key in ("outliers", "fences")}}
     scale = {"zscore": expected["std"], "iqr": None, "mad": expected["mad"]}
     if expected["q1"] is not None:
         scale["iqr"] = expected["q3"] - expected["q1"]
@@ -661,8 +665,8 @@ def refused(expected: dict[str, Any]) -> bool:
 
 
 def near(value: Any, right: float | None, tolerance: float) -> bool:
-    if value is None or right is None:
-        return value is right
+    if value is None or right is None or math.isinf(right):
+        return value is (right if right is None or math.isfinite(right) else None)  # JSON has no infinity
     return abs(Fraction(value) - Fraction(right)) <= Fraction(tolerance) * abs(Fraction(right))
 
 

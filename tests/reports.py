@@ -12,13 +12,15 @@ ROWS = 26_115
 
 def number(name: str, low: float, middle: float, high: float, **more: Any) -> Column:
     """A column of numbers with all its figures."""
+    missing = more.get("missing", 0)
+    edges = [low + (high - low) * i / 40 for i in range(41)]
     given: dict[str, Any] = {
-        "name": name, "type": "float", "count": ROWS, "pos_inf": 0, "neg_inf": 0, "finite": ROWS - more.get("missing", 0),
+        "name": name, "type": "float", "count": ROWS, "pos_inf": 0, "neg_inf": 0, "finite": ROWS - missing,
         "zero": 0, "negative": 0, "unparsable": 0, "min": low, "max": high, "mean": middle, "std": 1.5, "q1": low,
         "median": middle, "q3": high, "mad": 1.0, "outliers": Outliers(zscore=1, iqr=0, mad=2),
         "fences": Fences(zscore=(low, high), iqr=(low, high), mad=(low, high)), "distinct": None, "constant": False,
-        "top": [], "histogram": Histogram(edges=[low + (high - low) * i / 40 for i in range(41)], counts=[0, *range(40), 0]),
-        "missing_by_block": [0], "missing_rows": more.get("missing", 0),
+        "top": [], "histogram": Histogram(edges=edges, counts=[0, *range(40), 0]),
+        "missing_by_block": [missing], "missing_rows": missing,
     }  # fmt: skip
     return Column(**given | more)
 

@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ LONGER_LIST = [
 ]  # fmt: skip
 
 
+@lru_cache(1 << 17)
 def number(text: str, decimal: str = ".") -> int | float | None:
     """The value of a text without blanks; an int if it is written as an integer that float64 can reach."""
     point = re.escape(decimal)
@@ -83,6 +85,7 @@ def instant(text: str) -> tuple[bool, Fraction] | None:
     return None
 
 
+@lru_cache(1 << 10)
 def declared_numbers(words: Words) -> list[int | float]:
     trimmed = [word.strip(" \t") for word in words.declared]
     found = [number(word, words.decimal) for word in trimmed]
@@ -90,6 +93,7 @@ def declared_numbers(words: Words) -> list[int | float]:
     return [value for value in [*found, *map(infinity, trimmed)] if value is not None]
 
 
+@lru_cache(1 << 17)
 def lexical_class(cell: str | None, words: Words) -> str:
     text = (cell or "").strip(" \t")
     if not cell or (not text and words.missing_list == "auto"):
@@ -138,6 +142,7 @@ def expected_type(classes: dict[str, int]) -> str:
     return next((name for name in ("boolean", "time") if classes[name] == counted), "text")
 
 
+@lru_cache(1 << 17)
 def spelling(cell: str, words: Words, in_text: bool) -> str:
     """Under which name a token is counted."""
     text = cell.strip(" \t")

@@ -24,7 +24,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "horse-colic.csv": {"header": False},
     "auto_imports.csv": {"header": False},
 }
-ENCODINGS = {"StarWars.csv": "latin-1"}
+ENCODINGS = {"StarWars.csv": "windows-1252"}
 FILES = [
     "penguins-raw.csv",
     "weather.csv",
@@ -259,7 +259,7 @@ FACTS: list[tuple[str, str | None, str, Any]] = [
     ("shakespeare_char_tokens.npy", None, "rows", 500_000),
     ("shakespeare_char_tokens.npy", "c0", "min", 0),
     ("shakespeare_char_tokens.npy", "c0", "max", 64),
-    ("shakespeare_char_tokens.npy", "c0", "distinct", 65),
+    ("shakespeare_char_tokens.npy", "c0", "distinct", 63),  # of the 65 of the whole text; the manifest says 65
     ("shakespeare_char_tokens.npy", "c0", "outliers.zscore", 0),
     ("shakespeare_char_tokens.npy", "c0", "outliers.iqr", 0),
     ("mitdb100_ecg.npy", None, "rows", 300_000),

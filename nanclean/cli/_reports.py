@@ -6,8 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-
-import msgspec
+from typing import cast
 
 from nanclean.cli import COMMANDS, told
 from nanclean.cli._output import refuse_input, standard_output, whole
@@ -22,6 +21,7 @@ def show(asked: Asked, command: str) -> int:
     """Look at each file and show its report as soon as there is one. The worst exit code of all."""
     from nanclean import api
 
+    verb = {"scan": api.scan, "check": api.check}[command]
     sources = list(asked.sources())
     if asked.json is not None:
         refuse_input(asked.json, sources)
@@ -32,8 +32,8 @@ def show(asked: Asked, command: str) -> int:
         for source in sources:
             try:
                 with progress(source, asked.quiet) as advance:
-                    found = api.scan(source, **asked.scanning(), progress=advance)
-                reports.append(msgspec.structs.replace(found, command=command))
+                    report = cast(Report, verb(source, **asked.scanning(), progress=advance))
+                reports.append(report if asked.values else report.without_values(messages=True))
             except NancleanError as error:
                 if error.message not in failures:  # a wrong policy is wrong for every file
                     failures.add(error.message)

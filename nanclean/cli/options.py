@@ -41,7 +41,7 @@ class Asked:
     label: str | None = None
     id: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
-    missing_list: str = "auto"
+    missing_list: str | None = None
     columns: tuple[str, ...] | None = None
     trainer: str | None = None
     fail_on: str = "never"
@@ -151,7 +151,6 @@ OPTIONS = (
     click.option(
         "--missing-list",
         type=Word(lambda: ("auto", "pandas", "none")),
-        default="auto",
         metavar="auto|pandas|none",
         help="Which texts mean 'missing' without being named.",
     ),

@@ -9,7 +9,7 @@ from typing import ClassVar
 from nanclean.column import Column, Mask
 from nanclean.detector import Detector, Figures, Hits, Severity, Telling, spelled
 from nanclean.detectors._spelling import DRESSED, dressed, matching, may_start_numbers
-from nanclean.wording import listed, percent, quoted
+from nanclean.wording import listed, percent
 
 ENOUGH = 3
 """Cells; fewer are a coincidence."""
@@ -50,7 +50,7 @@ class Decimal(Detector):
         worn = [kind for kind, _ in Counter(filter(None, map(_dressed, hits.values))).most_common()]
         message = f"{percent(hits.count, there)} of the values are numbers with {_article(worn)}"
         comma = worn[:1] == ["decimal comma"]
-        hint = "read it with --decimal ," if comma else f"{quoted(figures['name'])}: decimal -> blank"
+        hint = "read it with --decimal ," if comma else "written so it stays text; write plain numbers"
         return Telling(message + spelled(hits, values, quotes=True), hint)
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nanclean.detector import Detector, Figures, Severity, Verdict
+from nanclean.detectors._spelling import dressed
 from nanclean.wording import listed, quoted, shown
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Header(Detector):
     """A first line that looks like data, or a second one that looks like a header (names again, units, types).
 
     The first: every numeric column has a number for a name, and no column of text has a name that is not one of
-    its values. The second: in two numeric columns or more the first record is text, and in none is it a number.
+    its values. The second: in two columns of numbers or more the first record is a word, and in none is it a number.
 
     Why it matters: a header that is data is a row lost and columns with names such as 38.50. A header among the data
     makes its columns text for every reader that is less patient.
@@ -72,17 +73,24 @@ def _is_header(first: Sequence[str], names: Sequence[str], columns: Sequence[Fig
     """The first record is a header."""
     if any(first) and list(first) == list(names):
         return True
-    numeric = [cell for cell, figures in zip(first, columns, strict=True) if cell and _numeric(figures)]
-    words = [cell for cell in numeric if not _like_data(cell)]
-    return len(words) >= 2 and len(words) == len(numeric)
+    above_numbers = [(cell, figures) for cell, figures in zip(first, columns, strict=True) if cell and _mostly(figures)]
+    return len(above_numbers) >= 2 and all(_is_heading(cell, figures) for cell, figures in above_numbers)
+
+
+def _is_heading(cell: str, figures: Figures) -> bool:
+    """No number in any clothes, and nowhere else in its column."""
+    again = any(str(value).strip() == cell and count > 1 for value, count in figures["top"] or ())
+    return not _like_data(cell) and dressed(cell) is None and not again
 
 
 def _dropping(first: Sequence[str], columns: Sequence[Figures]) -> str | None:
     """The rule that takes it out, where a numeric column tells it from the others."""
-    for cell, figures in zip(first, columns, strict=True):
-        if cell and figures["type"] in ("integer", "float") and figures["unparsable"] == 1 and not _like_data(cell):
-            return f"{quoted(figures['name'])}: unparsable -> drop"
-    return None
+    telling = [
+        quoted(figures["name"])
+        for cell, figures in zip(first, columns, strict=True)
+        if cell and figures["type"] in ("integer", "float") and figures["unparsable"] == 1 and not _like_data(cell)
+    ]
+    return f"{min(telling, key=len)}: unparsable -> drop" if telling else None
 
 
 def _numeric(figures: Figures) -> bool:
@@ -92,6 +100,19 @@ def _numeric(figures: Figures) -> bool:
     classes = figures["classes"] or {}
     numbers = sum(classes.get(kind, 0) for kind in ("integer", "decimal", "infinite"))
     return bool(figures["type"] == "text" and numbers >= 2 and figures["count"] - figures["missing"] - numbers <= 1)
+
+
+def _mostly(figures: Figures) -> bool:
+    """A column that is about numbers, however they are written."""
+    if figures["type"] != "text":
+        return _numeric(figures)
+    classes = figures["classes"] or {}
+    numbers = sum(classes.get(kind, 0) for kind in ("integer", "decimal", "infinite"))
+    top = [str(value) for value, _ in figures["top"] or ()]
+    in_clothes = sum(dressed(value) is not None for value in top)
+    return 2 * numbers >= max(figures["count"] - figures["missing"], 1) or (
+        bool(top) and 5 * in_clothes >= 4 * len(top)
+    )
 
 
 def _is_text(figures: Figures) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from nanclean.column import Column, Mask, Numbers, Values
 from nanclean.detector import NUMBERS, Detector, Figures, Hits, Telling, nothing
-from nanclean.wording import quoted, several
+from nanclean.wording import listed, quoted, several
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,10 @@ class Infinite(Detector):
 
     def tell(self, figures: Figures, hits: Hits, values: bool = True) -> Telling:
         above, below = figures["pos_inf"] or 0, figures["neg_inf"] or 0
-        kinds = ""
-        if figures["type"] != "complex":
-            kinds = ", all inf" if not below else ", all -inf" if not above else f": {above:,} inf and {below:,} -inf"
-        message = several(hits.count, "infinite value") + (kinds if hits.count > 1 else kinds.replace("all ", ""))
+        kinds = [f"{count:,} {word}" for count, word in ((above, "inf"), (below, "-inf")) if count]
+        if figures["type"] == "complex":
+            kinds = []
+        elif len(kinds) == 1:
+            kinds = [("all " if hits.count > 1 else "") + kinds[0].partition(" ")[2]]
+        message = ": ".join([several(hits.count, "infinite value"), *filter(None, [listed(kinds)])])
         return Telling(message, f"{quoted(figures['name'])}: infinite -> blank")

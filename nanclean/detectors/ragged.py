@@ -35,7 +35,7 @@ class Ragged(Detector):
         if not facts.ragged:
             return
         first = sorted(facts.ragged_rows)[:5]
-        message = f"{several(facts.ragged, 'row has', 'rows have')} not {several(len(columns), 'cell')}"
+        message = f"{several(facts.ragged, 'row does', 'rows do')} not have {several(len(columns), 'cell')}"
         if first:
             cells = listed([f"{cells:,} on line {line}" for _, line, cells in first])
             message += f"\nThere are {cells}." if len(first) == facts.ragged else f"\nFirst {cells}."

@@ -88,9 +88,11 @@ class Standin(Detector):
     def survey(self, columns: Sequence[Figures]) -> Self:
         numeric = [figures for figures in columns if _judged(figures)]
         lone: Counter[Number] = Counter(end.value for end in map(_lone_negative, numeric) if end is not None)
-        familiar = [(value, count) for value, count in sorted(lone.items()) if count >= MANY]
+        known = sorted(value for value, count in lone.items() if count >= MANY)
+        lowest = Counter(end.value for end in map(_below_zero, numeric) if end is not None)
+        familiar = [(value, lowest[value]) for value in known]
         zeros = sum(map(_impossible_zero, numeric))
-        if zeros >= 2:
+        if zeros > 1:
             familiar.append((0, zeros))
         return replace(self, familiar=tuple(familiar))
 
@@ -181,8 +183,8 @@ def _numbers(figures: Figures, familiar: Mapping[Number, int]) -> Iterator[Numbe
         for end in _from_outside(figures, side):
             if _stands_apart(figures, end, side):
                 yield end.value
-    low = _end(figures, "low")
-    if low is not None and low.value in familiar and _skips_zero(figures, low):
+    low = _below_zero(figures)
+    if low is not None and low.value in familiar:
         yield low.value
     if _impossible_zero(figures) or (0 in familiar and _doubtful_zero(figures)):
         yield 0
@@ -232,15 +234,16 @@ def _others(figures: Figures, end: End, side: str) -> float:
     return abs(float(edge) - float(end.next))
 
 
-def _skips_zero(figures: Figures, end: End) -> bool:
-    """The only negative value, repeated or not, and 0 is not among the others: so they are no scale around 0."""
-    return end.value < 0 < end.next and figures["negative"] == end.count
+def _below_zero(figures: Figures) -> End | None:
+    """The only negative value, where 0 is not among the others: they are no scale around 0."""
+    end = _end(figures, "low")
+    return end if end is not None and end.value < 0 < end.next and figures["negative"] == end.count else None
 
 
 def _lone_negative(figures: Figures) -> End | None:
     """A special value that is the only negative one, further away than the others are from each other."""
-    end = _end(figures, "low")
-    if end is None or end.count < REPEATED or not _is_special(end.value, figures) or not _skips_zero(figures, end):
+    end = _below_zero(figures)
+    if end is None or end.count < REPEATED or not _is_special(end.value, figures):
         return None
     distinct = figures["distinct"]
     if distinct is None:

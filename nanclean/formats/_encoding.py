@@ -45,6 +45,8 @@ class Encoding:
         if self.codec == "utf-8" or (self.direct and is_ascii(raw)):
             return raw
         if self.codec == WINDOWS:
+            if not _has_controls(raw):
+                return codecs.latin_1_decode(raw)[0].encode()  # the same there, and faster
             return codecs.charmap_decode(raw, "strict", _WINDOWS_CHARACTERS)[0].encode()
         return codecs.decode(raw, self.codec).encode()
 
@@ -108,6 +110,11 @@ def _is_direct(info: codecs.CodecInfo) -> bool:
 def is_ascii(raw: Raw) -> bool:
     """Whether no byte is above 127."""
     return not len(raw) or int(np.frombuffer(raw, np.uint8).max()) < 128
+
+
+def _has_controls(raw: Raw) -> bool:
+    """Whether there is a byte between 128 and 159, where Windows-1252 and Latin-1 differ."""
+    return bool(((np.frombuffer(raw, np.uint8) & 0xE0) == 0x80).any())
 
 
 def is_utf8(text: Raw) -> bool:

@@ -19,8 +19,8 @@ class InputFile:
         except OSError as error:
             raise _unreadable(path, error) from None
         self._lock = threading.Lock()
-        self._stamp = _stamp(os.fstat(self._handle.fileno()))
-        self.size: int = self._stamp[0]
+        self._status = os.fstat(self._handle.fileno())
+        self.size: int = self._status.st_size
 
     def read_into(self, target: memoryview, offset: int) -> None:
         """Fill the target with the bytes from an offset. InputError if there are not as many."""
@@ -52,13 +52,13 @@ class InputFile:
 
     def check(self) -> None:
         """InputError if the file was written to since it was opened."""
-        if _stamp(os.fstat(self._handle.fileno())) != self._stamp:
+        if not _alike(os.fstat(self._handle.fileno()), self._status):
             raise InputError(f"{self.path}: changed while it was read", hint="run again when nothing writes to it")
 
     def is_at(self, path: str) -> bool:
         """Whether a path still leads to this file."""
         try:
-            return _stamp(os.stat(path)) == self._stamp
+            return _alike(os.stat(path), self._status)
         except OSError:
             return False
 
@@ -67,8 +67,16 @@ class InputFile:
         self._handle.close()
 
 
-def _stamp(status: os.stat_result) -> tuple[int, ...]:
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev
+def _alike(now: os.stat_result, then: os.stat_result) -> bool:
+    """Whether a file is the same, with the same content as far as its times tell.
+
+    The time of change tells more than that of modification, which can be set; but it also changes when a file loses
+    its name because another one takes it, and then the content is what it was.
+    """
+    same = (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns) == (
+        then.st_dev, then.st_ino, then.st_size, then.st_mtime_ns,
+    )  # fmt: skip
+    return same and (now.st_ctime_ns == then.st_ctime_ns or now.st_nlink < then.st_nlink)
 
 
 def _unreadable(path: str, error: OSError) -> InputError:

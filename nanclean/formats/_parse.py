@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import codecs
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
@@ -21,8 +23,10 @@ class Parsed:
     """Text, of the columns that were asked for. They share no memory with what was parsed."""
     rows: int
     """Records of the right length; the others are in no column."""
-    ragged: list[tuple[int, int]]
-    """The others: number in the piece, from 0, and number of cells."""
+    ragged: np.ndarray
+    """int64: the others, by their number among the records of the piece, from 0."""
+    ragged_cells: np.ndarray
+    """int64: how many cells those have."""
 
 
 class TextParser:
@@ -45,10 +49,11 @@ class TextParser:
 
     def parse(self, text: Raw, quoted: bool) -> Parsed:
         """Some whole records in UTF-8. `quoted`: there may be quotes among them, which is slower."""
-        ragged: list[tuple[int, int]] = []
+        ragged, cells = array("q"), array("q")  # there may be millions
 
         def set_aside(row: pa.csv.InvalidRow) -> str:
-            ragged.append((row.number - 1, row.actual_columns))
+            ragged.append(row.number - 1)
+            cells.append(row.actual_columns)
             return "skip"
 
         if text[:3] == codecs.BOM_UTF8:
@@ -66,7 +71,11 @@ class TextParser:
             ),
         )
         columns = [_whole(table.column(name)) for name in self._columns]
-        return Parsed(columns, table.num_rows, ragged)
+        return Parsed(columns, table.num_rows, _array(ragged), _array(cells))
+
+
+def _array(numbers: array[int]) -> np.ndarray:
+    return np.frombuffer(numbers, np.int64) if numbers else np.empty(0, np.int64)
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:

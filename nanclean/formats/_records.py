@@ -129,7 +129,7 @@ def lines_before(block: Block, position: int) -> int:
 def open_quote(block: Block, style: Style) -> int | None:
     """Where a quote opens that is not closed in this block, or None."""
     found = Positions(block, style, more=True)
-    return _opening(found.edges)[-1] if found.edges.size % 2 else None
+    return int(found.edges[-1]) if found.edges.size % 2 else None
 
 
 class Masks:
@@ -190,8 +190,7 @@ def highest(mask: np.ndarray) -> int:
 class Positions:
     """Line ends, quoted regions and records of a block, as positions.
 
-    `edges` are the quotes that open (even) and close (odd) a region; a doubled quote may stand there as one that
-    closes and one that opens at once.
+    `edges` are the quotes that open (even) and close (odd) a region; doubled ones are none.
     """
 
     def __init__(self, block: Block, style: Style, more: bool) -> None:
@@ -229,46 +228,26 @@ def _line_ends(codes: np.ndarray, more: bool) -> np.ndarray:
 
 
 def _edges(codes: np.ndarray, quotes: np.ndarray, delimiter: int) -> np.ndarray:
-    """The quotes that open and close regions, in turn. A quote opens one only at the start of a field."""
+    """The quotes that open and close regions, in turn, by runs of adjacent quotes.
+
+    Outside, a run at the start of a field opens a region, and closes it at once if it is even; any other is text, as
+    in 5'6". Inside, pairs are doubled quotes, and one that is left over closes. So an even run never changes the
+    state, an odd one at the start of a field always does, and any other odd one leaves it outside.
+    """
     if not quotes.size:
         return quotes
-    starts_field = _table(delimiter, FEED, RETURN)
-    opening = quotes[::2]
-    well_placed = starts_field[codes.take(opening - 1, mode="clip")]
-    well_placed[0] |= quotes[0] == 0
-    stray = 2 * np.flatnonzero(~well_placed)
-    # Where every other quote starts a field or doubles the one before it, the parser's states are just the parity.
-    if not stray.size or (stray[0] > 0 and (quotes[stray] - quotes[stray - 1] == 1).all()):
-        return quotes
-    return _edges_one_by_one(codes, quotes, starts_field)
-
-
-def _edges_one_by_one(codes: np.ndarray, quotes: np.ndarray, starts_field: np.ndarray) -> np.ndarray:
-    """The same where some quotes are ordinary text, as in 5'6": from field to field, by runs of adjacent quotes."""
     first = np.flatnonzero(np.diff(quotes, prepend=-2) != 1)
-    runs, lengths = quotes[first], np.diff(first, append=quotes.size)
-    can_open = starts_field[codes.take(runs - 1, mode="clip")]
-    can_open[0] |= runs[0] == 0
-    next_opening = _next(can_open)
-    next_closing = _next(lengths % 2 == 1)  # inside a region pairs are doubled quotes; one that is left over closes it
-    edges, at, count = [], next_opening[0], len(runs)
-    starts, sizes = runs.tolist(), lengths.tolist()
-    while at < count:
-        edges.append(starts[at])
-        if sizes[at] % 2:  # the opening quote itself, and pairs
-            at = next_closing[at + 1]
-            if at == count:
-                break
-        edges.append(starts[at] + sizes[at] - 1)
-        at = next_opening[at + 1]
-    return np.array(edges, np.int64)
-
-
-def _next(mask: np.ndarray) -> list[int]:
-    """For each position, and one behind the last, the first true one from there on; len(mask) if there is none."""
-    positions = np.append(np.where(mask, np.arange(mask.size), mask.size), mask.size)
-    backwards: np.ndarray = np.minimum.accumulate(positions[::-1])
-    return backwards[::-1].tolist()
+    lengths = np.diff(first, append=quotes.size)
+    starts, stops = quotes[first], quotes[first] + lengths - 1
+    can_open = _table(delimiter, FEED, RETURN)[codes.take(starts - 1, mode="clip")]
+    can_open[0] |= starts[0] == 0
+    odd = lengths & 1 == 1
+    changes = np.cumsum(odd & can_open)
+    at_last_end = np.maximum.accumulate(np.where(odd & ~can_open, changes, 0))
+    inside = np.concatenate([[False], (changes - at_last_end)[:-1] & 1 == 1])
+    opens = can_open & ~inside
+    closes = np.where(odd, inside, opens)
+    return np.sort(np.concatenate([starts[opens], stops[closes]]))
 
 
 def _check_quotes(codes: np.ndarray, edges: np.ndarray, line_ends: np.ndarray, delimiter: int, more: bool) -> None:
@@ -281,20 +260,12 @@ def _check_quotes(codes: np.ndarray, edges: np.ndarray, line_ends: np.ndarray, d
     ends_field = _table(delimiter, FEED, RETURN, QUOTE)
     wrong = ~ends_field[codes.take(closing + 1, mode="clip")]  # at the very end of the block: the quote itself
     if wrong.any():
-        opening, closing = _opening(edges)[: closing.size][wrong], closing[wrong]
+        opening, closing = edges[::2][: closing.size][wrong], closing[wrong]
         torn = np.searchsorted(line_ends, opening) != np.searchsorted(line_ends, closing)
         if torn.any():
             raise QuoteError(int(opening[torn][0]))
     if edges.size % 2 and not more:
-        raise QuoteError(int(_opening(edges)[-1]))
-
-
-def _opening(edges: np.ndarray) -> np.ndarray:
-    """For each region, where its field opens: doubled quotes cut a field into several regions."""
-    opening = edges[::2]
-    begins = np.ones(opening.size, bool)
-    begins[1:] = opening[1:] - edges[1::2][: opening.size - 1] != 1
-    return opening[np.maximum.accumulate(np.where(begins, np.arange(opening.size), 0))]
+        raise QuoteError(int(edges[-1]))
 
 
 def _table(*codes: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from nanclean.formats._textfile import TextFile
 PLACES = 16
 PLACE = 128 << 10
 """Bytes that are read at a place; more in wide tables, fewer in small files."""
-RECORDS = 65_536
+RECORDS = 16_384
 
 
 def sample(file: TextFile, layout: Layout) -> Batch | None:
@@ -61,4 +61,4 @@ def _parsed(parser: TextParser, text: bytes) -> Parsed | None:
         parsed = parser.parse(text, quoted=b'"' in text) if text else None
     except pa.ArrowInvalid:  # nothing but half a record
         return None
-    return parsed if parsed and parsed.rows > len(parsed.ragged) else None
+    return parsed if parsed and parsed.rows > parsed.ragged.size else None

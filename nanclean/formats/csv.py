@@ -14,6 +14,7 @@ import numpy as np
 from nanclean.batch import Batch
 from nanclean.errors import NancleanError
 from nanclean.format import Facts, Field, ReadOptions, Source, Split
+from nanclean.formats._encoding import Raw
 from nanclean.formats._layout import Layout, layout
 from nanclean.formats._parse import Parsed, TextParser
 from nanclean.formats._pieces import PIECE, Piece, pieces
@@ -139,30 +140,29 @@ class CsvSplit(Split):
                     raise self.file.changed()
                 text = self.file.to_utf8(raw, piece.line)
                 parsed = parser.parse(text, piece.quoted)
-                if parsed.rows + len(parsed.ragged) != piece.records:
+                if parsed.rows + parsed.ragged.size != piece.records:
                     self.file.check_unchanged()
                     raise NancleanError(
                         f"{self.file.path}: line {piece.line}: the record scanner and the parser count differently",
                         hint="this is a mistake in nanclean; please report it",
                     )
-                if parsed.ragged:
+                if parsed.ragged.size:
                     self._note(piece, parsed, text)
                 if parsed.rows:
                     yield self._batch(piece, parsed)
         self.file.check_unchanged()
 
     def _batch(self, piece: Piece, parsed: Parsed) -> Batch:
-        numbers = [piece.record + number for number, _ in parsed.ragged]
-        ragged = np.array(numbers, np.int64) if numbers else None
+        ragged = piece.record + parsed.ragged if parsed.ragged.size else None
         return Batch(piece.record, parsed.rows, parsed.columns, ragged)
 
-    def _note(self, piece: Piece, parsed: Parsed, text: bytes | bytearray | memoryview) -> None:
+    def _note(self, piece: Piece, parsed: Parsed, text: Raw) -> None:
         def found() -> list[tuple[int, int, int]]:
-            before = record_lines(bytes(text), self.layout.style)
             some = parsed.ragged[:RAGGED]
-            return [(piece.record + n, piece.line + int(before[n]), cells) for n, cells in some]
+            lines = piece.line + record_lines(bytes(text), self.layout.style)[some]
+            return list(zip((piece.record + some).tolist(), lines.tolist(), parsed.ragged_cells.tolist(), strict=False))
 
-        self.ragged.add(piece.record, len(parsed.ragged), found)
+        self.ragged.add(piece.record, parsed.ragged.size, found)
 
 
 @dataclass

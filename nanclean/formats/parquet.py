@@ -61,6 +61,7 @@ class ParquetSource(Source):
     """A Parquet file."""
 
     format: ClassVar[str] = "parquet"
+    quick: ClassVar[bool] = True
 
     def __init__(self, path: str) -> None:
         self._file = InputFile(path)
@@ -179,6 +180,8 @@ class ParquetSource(Source):
             return InputError(
                 f"{self.path}: is not a Parquet file", hint="give it the ending of what it is: .csv or .npy"
             )
+        if "magic bytes not found" in low:
+            return InputError(f"{self.path}: ends without a footer", hint=_DAMAGED)
         return InputError(f"{self.path}: {what} cannot be read: {shortened(_first_line(told), 160)}", hint=_DAMAGED)
 
     # --- how much at a time

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nanclean.finding import Finding
-
 from nanclean.renderer import View
 from nanclean.renderers import _words as words
 from nanclean.renderers._layout import Line, Piece, cells, clipped, padded, piece, wrapped
@@ -18,6 +17,7 @@ from nanclean.wording import percent, quoted, several
 STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 _SHOWN = 5  # columns of a fact
 _TOLD = 3  # columns of a fact whose story is told in full
+_MILD = {"missing": 1, "constant": 2, "names": 3}
 _NAMED = 24  # columns of a rule
 _COUNTED = frozenset({"missing", "infinite", "all_missing"})  # rules whose whole story is a count
 _RULE = re.compile(r"(?P<columns>.+?): (?P<rest>[a-z_]+.* -> .+)")
@@ -36,12 +36,12 @@ class Fact:
 
 
 def facts(report: Report) -> list[Fact]:
-    """The findings grouped by rule and severity, errors first."""
+    """The findings grouped by rule and severity, errors first, what is common and mild last."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for severity in STYLES:
-        for finding in report.findings:
-            if finding.severity == severity:
-                groups.setdefault((severity, finding.rule), []).append(finding)
+        found = [finding for finding in report.findings if finding.severity == severity]
+        for finding in sorted(found, key=lambda finding: _MILD.get(finding.rule, 0)):
+            groups.setdefault((severity, finding.rule), []).append(finding)
     return [Fact(rule, severity, tuple(found)) for (severity, rule), found in groups.items()]
 
 
@@ -85,7 +85,7 @@ class _Body:
         """Everything about one column: what, where, why."""
         headline, detail = _parted(finding.message)
         yield from wrapped([*_named(finding), piece(headline)], self.width)
-        where = words.places(finding.where or (), _is_more(finding))
+        where = "" if _is_everywhere(finding) else words.places(finding.where or (), _is_more(finding))
         text = _sentences(where, detail)
         if text:
             yield from wrapped([piece(text)], self.width)
@@ -95,7 +95,7 @@ class _Body:
         found = self.fact.findings
         for finding in found[: self.most]:
             headline, _ = _parted(finding.message)
-            where = words.places(finding.where or (), _is_more(finding), most=1)
+            where = "" if _is_everywhere(finding) else words.places(finding.where or (), _is_more(finding), most=1)
             line = [*_named(finding), piece(headline)]
             yield from wrapped(line + ([piece(f"  {where}", "dim")] if where else []), self.width)
         yield from self.rest(len(found) - self.most)
@@ -104,7 +104,8 @@ class _Body:
         """Count, share and first place of each column."""
         found = sorted(self.fact.findings, key=lambda finding: -(finding.count or 0))
         total = sum(finding.count or 0 for finding in found)
-        what = _spelled(self.columns[f.column] for f in found if f.column in self.columns) if self._is_missing else ""
+        known = self.columns.by_name
+        what = _spelled(known[f.column] for f in found if f.column in known) if self._is_missing else ""
         noun = "cell" if self._is_missing else "value"
         yield from wrapped(
             [piece(f"{several(total, noun)} in {several(len(found), 'column')}"), piece(what)], self.width
@@ -112,10 +113,11 @@ class _Body:
         rows = [_Row.of(together) for together in _together(found)]
         yield from _aligned(rows[: self.most], self.width, self.view.unicode)
         yield from self.rest(sum(len(row.names) for row in rows[self.most :]))
-        for finding in found[: self.most]:
-            _, evidence = _parted(finding.message)
-            if evidence:
-                yield from wrapped([*_named(finding), piece(evidence)], self.width)
+        for row in rows[: self.most]:
+            _, evidence = _parted(row.first.message)
+            if evidence and len(row.names) == 1:  # of several columns it says that they belong together
+                named = [] if row.names[0] in evidence else _named(row.first)
+                yield from wrapped([*named, piece(evidence)], self.width)
 
     @property
     def _is_missing(self) -> bool:
@@ -128,24 +130,26 @@ class _Body:
 
     def hints(self) -> Iterator[Line]:
         """The rule that was broken, if it is the user's own; and what to do: rules to paste, and sentences."""
-        own = {f.rule_text: f.policy_line for f in self.fact.findings if f.policy_line is not None or f.limit is not None}
-        for text, line in own.items():
-            place = "" if line is None else f"  ({line})"
-            yield from wrapped([piece(f"rule: {text}{place}", "dim")], self.width)
+        own = [f for f in self.fact.findings if f.policy_line is not None or f.limit is not None]
+        for text, place in {f.rule_text: f.policy_line for f in own}.items():
+            where = "" if place is None else f"  ({place})"
+            yield from wrapped([piece(f"rule: {text}{where}", "dim")], self.width)
         rules, sentences = _hints(self.fact.findings, self.columns)
         for sentence in sentences:
             yield from wrapped([piece(sentence)], self.width)
         label = "fix: "
         for names, rest in rules:
+            parts = [*(f"{name}," for name in names[:-1]), f"{names[-1]}:", rest]
             if len(names) > _NAMED and not self.view.verbose:
-                names, rest = names[:_TOLD], f"{rest}  ({len(names):,} columns: -v)"
-            for line in _packed([*(f"{name}," for name in names[:-1]), f"{names[-1]}:", rest], self.width - len(label)):
+                parts = [*parts[:_TOLD], "..:", rest, f" ({len(names):,} columns: -v)"]
+            for line in _packed(parts, self.width - len(label)):
                 yield [piece(label, "dim"), *line]
                 label = "     "
 
 
 @dataclass(frozen=True)
 class _Row:
+    first: Finding
     names: tuple[str, ...]
     count: str
     share: str
@@ -166,6 +170,7 @@ class _Row:
         else:
             where = [words.places(places, _is_more(first), most) for most in (3, 2, 1)]
         return cls(
+            first=first,
             names=tuple(map(_name, together)),
             count=f"{count:,}" + (" each" if len(together) > 1 else ""),
             share=percent(count, first.of) if first.of else "",
@@ -213,11 +218,16 @@ def _named(finding: Finding) -> list[Piece]:
 
 
 def _name(finding: Finding) -> str:
-    return clipped(finding.column or "", 60) or "''"
+    return clipped(finding.column or "", 40) or "''"
 
 
 def _is_more(finding: Finding) -> bool:
     return (finding.count or 0) > len(finding.where or ())
+
+
+def _is_everywhere(finding: Finding) -> bool:
+    """Every cell is meant, so that no place is worth a word."""
+    return finding.count is not None and finding.count == finding.of
 
 
 def _parted(message: str) -> tuple[str, str]:
@@ -272,7 +282,7 @@ def _hints(found: Sequence[Finding], columns: Columns) -> tuple[list[tuple[list[
                 together.setdefault(rule["rest"], {})[rule["columns"]] = None
             elif line:
                 sentences[line] = None
-    kinds = {quoted(f.column): columns[f.column] for f in found if f.column is not None and f.column in columns}
+    kinds = {quoted(name): column for name, column in columns.by_name.items()}
     rules = [(list(names), rest) for rest, names in together.items()]
     rules.sort(key=lambda rule: " -> drop" not in rule[1])
     most = max((rule for rule in rules if " -> drop" not in rule[1]), key=lambda rule: len(rule[0]), default=None)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, TextIO
 
 from nanclean.escaping import escaped
@@ -134,7 +136,7 @@ def styled(lines: Iterable[Line]) -> Iterator[Text]:
 
     for line in lines:
         text = Text(no_wrap=True, end="\n")
-        for part, style in line:
-            text.append(part, style)
+        for style, parts in groupby(line, key=itemgetter(1)):
+            text.append("".join(part for part, _ in parts), style)
         text.rstrip()
         yield text

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from nanclean.finding import Finding
-
 from nanclean.escaping import escaped
+from nanclean.finding import Finding
 from nanclean.renderer import View
 from nanclean.report import Report
 from nanclean.wording import several, shown
@@ -31,6 +30,8 @@ def _lines(report: Report, view: View) -> Iterator[str]:
 
 
 def _place(report: Report, finding: Finding) -> str:
+    if finding.count is not None and finding.count == finding.of:  # everywhere
+        return report.source.path
     if finding.lines:
         return f"{report.source.path}:{finding.lines[0]}"
     return f"{report.source.path}: {finding.where[0]}" if finding.where else report.source.path

@@ -57,10 +57,11 @@ def wrong(path: Path, cells: list[str], words: Words = AUTO, **options: Any) -> 
     quoted = [f'"{cell}"' if "," in cell else cell for cell in cells]
     path.write_text("\n".join(["i,x", *(f"{i},{cell}" for i, cell in enumerate(quoted))]) + "\n", encoding="utf-8")
     reported = json.loads(nanclean.scan(path, delimiter=",", **options).to_json())["columns"][1]
-    return differences(reported, csv_table(path, words=words)["x"], without=unjudged(reported["type"], cells))
+    unjudged = far(reported["type"], cells) | ({"tokens"} if words.declared else set())  # by which spelling is told
+    return differences(reported, csv_table(path, words=words)["x"], without=unjudged)
 
 
-def unjudged(type: str, cells: list[str]) -> set[str]:
+def far(type: str, cells: list[str]) -> set[str]:
     """Distances between integers that no float64 holds are a matter of definition."""
     if type == "integer" and any(cell.strip().lstrip("+-").isascii() and len(cell) > 15 for cell in cells):
         return {"mad", "outliers"}

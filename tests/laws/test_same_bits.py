@@ -43,7 +43,7 @@ def test_jobs_change_nothing(form, paths):
 
 @pytest.mark.parametrize("form", ["csv", "parquet", "npy"])
 def test_memory_changes_nothing(form, paths):
-    assert len({told(paths[form], memory=memory, jobs=2) for memory in ("1MB", "20MB", "2GB")}) == 1
+    assert len({told(paths[form], memory=memory, jobs=2) for memory in (1_000_000, 20_000_000, 2_000_000_000)}) == 1
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet", "npy"])

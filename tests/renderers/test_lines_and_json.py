@@ -33,14 +33,17 @@ def test_a_finding_is_a_line_with_place_column_rule_and_severity() -> None:
 
 
 def test_a_limit_and_the_place_of_its_rule_are_told() -> None:
-    finding = reports.found("missing", "a", severity="error", message="79.6%", limit="50%", policy_line="nanclean.toml:9")
+    finding = reports.found(
+        "missing", "a", severity="error", message="79.6%", limit="50%", policy_line="nanclean.toml:9"
+    )
     line = shown("lines", reports.report([], [finding])).splitlines()[0]
     assert line == "weather.csv: a: missing: 79.6%, allowed 50% (nanclean.toml:9) [error]"
 
 
 def test_an_array_has_positions_and_no_lines() -> None:
     finding = reports.found("infinite", "c3", message="1 infinite value", rows=[1010], where=["x[1009, 3]"])
-    assert "weather.csv: x[1009, 3]: c3: infinite: 1 infinite value [warning]" in shown("lines", reports.report([], [finding]))
+    text = shown("lines", reports.report([], [finding]))
+    assert text.startswith("weather.csv: x[1009, 3]: c3: infinite: 1 infinite value [warning]\n")
 
 
 @pytest.mark.parametrize(
@@ -80,4 +83,6 @@ def test_an_unknown_format_is_answered_with_the_nearest() -> None:
     with pytest.raises(UsageError) as raised:
         named("jsn")
     assert raised.value.hint == "did you mean json?"
-    assert "terminal" in str(pytest.raises(UsageError, named, "xyzzy").value.hint)
+    with pytest.raises(UsageError) as raised:
+        named("xyzzy")
+    assert raised.value.hint == "there are json, lines, terminal"
