@@ -158,8 +158,8 @@ def _scan(
     jobs, memory = jobs or usable_cores(), memory or usable_memory()
     table = opened(source, read)
     try:
-        scanned = _Scan(table, wanted, decimal, jobs, memory, values, progress)
-        return scanned.report(fail_on, started)
+        report = _Scan(table, wanted, decimal, jobs, memory, values, progress).report(fail_on, started)
+        return report if values else report.without_values(messages=True)
     finally:
         table.close()
 
@@ -318,7 +318,8 @@ class _Scan:
     ) -> Finding | None:
         rows = _rows(told)
         if lines is None:
-            where, numbers = self.source.where(rows, check.column) if rows else None, None
+            cells = None if isinstance(told, Verdict) else told.cells
+            where, numbers = self.source.where(rows, check.column, cells) if rows else None, None
         else:
             numbers = [lines[row] for row in rows] or None
             where = [f"line {number}" for number in numbers] if numbers else None

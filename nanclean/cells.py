@@ -54,6 +54,11 @@ class Cells:
         """The smallest byte."""
         return int(self.bytes.min()) if self.bytes.size else ord("0")
 
+    @property
+    def plain(self) -> bool:
+        """No byte is a blank (or a control character)."""
+        return self.lowest > ord(" ")
+
     @lazy
     def highest(self) -> int:
         """The largest byte."""
@@ -148,7 +153,7 @@ class Cells:
 
 
 def packed(values: np.ndarray) -> pa.Array:
-    """From NumPy to Arrow without a copy. (pa.array would import pandas.)"""
+    """From NumPy to Arrow without a copy; pa.array would import pandas."""
     return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
 
 
@@ -175,7 +180,7 @@ def values(array: pa.Array, dtype: type[np.generic]) -> np.ndarray:
 
 
 def strings(texts: Iterable[bytes]) -> pa.Array:
-    """An Arrow text array. (pa.array would import pandas.)"""
+    """An Arrow text array; pa.array would import pandas."""
     texts = list(texts)
     offsets = np.zeros(len(texts) + 1, np.int32)
     np.cumsum([len(text) for text in texts], out=offsets[1:])

@@ -58,6 +58,11 @@ class Split(ABC):
 
     index: int
 
+    @property
+    @abstractmethod
+    def share(self) -> float:
+        """How much of the source has been read when this piece has: up to 1. For people who wait."""
+
     @abstractmethod
     def batches(self, columns: Sequence[int] | None = None) -> Iterator[Batch]:
         """The records in order, some at a time; of all columns, or of those with these positions."""
@@ -96,8 +101,13 @@ class Source(ABC):
         """The pieces in order. May be called again for another look."""
 
     @abstractmethod
-    def where(self, rows: Sequence[int], column: int | None = None) -> list[str]:
-        """Positions that people can use, for record numbers from 0: "line 1011", "x[1009, 3]", "row 17"."""
+    def where(
+        self, rows: Sequence[int], column: int | None = None, cells: Sequence[int] | None = None
+    ) -> list[str]:
+        """Positions that people can use, for record numbers from 0: "line 1011", "x[1009, 3]", "row 17".
+
+        cells: where in each record the cell stands, of columns that have several in one.
+        """
 
     def lines(self, rows: Sequence[int]) -> list[int] | None:
         """The line numbers (from 1) of some records, or None where there are no lines."""

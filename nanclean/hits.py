@@ -24,17 +24,22 @@ class Hits:
         """Rows with a bad cell."""
         self.all: np.ndarray | None = np.empty(0, np.int64)
         """The bad rows (from 0, ascending), or None if more than 10,000 are."""
-        self._first: list[tuple[int, Any]] = []
+        self._first: list[tuple[int, Any, int]] = []
 
     @property
     def first(self) -> tuple[int, ...]:
         """The first five bad rows, from 0."""
-        return tuple(row for row, _ in self._first)
+        return tuple(row for row, _, _ in self._first)
 
     @property
     def values(self) -> tuple[Any, ...]:
         """The first bad cell of each of these rows, as Python values."""
-        return tuple(value for _, value in self._first)
+        return tuple(value for _, value, _ in self._first)
+
+    @property
+    def cells(self) -> tuple[int, ...]:
+        """Where in its row each of them stands, of columns with several cells in a row."""
+        return tuple(cell for _, _, cell in self._first)
 
     @property
     def ranges(self) -> list[list[int]] | None:
@@ -69,8 +74,13 @@ class Hits:
         self.count += cells.size if column is not None else rows.size
         self.rows += rows.size
         few = batch.numbers(rows[:FIRST]).tolist()
-        values = [None] * len(few) if column is None else [shown(column, int(cell)) for cell in first_cells[: len(few)]]
-        self._first = sorted([*self._first, *zip(few, values, strict=True)], key=lambda pair: pair[0])[:FIRST]
+        if column is None:
+            found = [(row, None, 0) for row in few]
+        else:
+            at = first_cells[: len(few)].tolist()
+            places = [_place(column, cell) for cell in at]
+            found = [(row, shown(column, cell), place) for row, cell, place in zip(few, at, places, strict=True)]
+        self._first = sorted([*self._first, *found], key=lambda pair: pair[0])[:FIRST]
         if self.all is not None:
             fits = self.all.size + rows.size <= ALL
             self.all = np.union1d(self.all, batch.numbers(rows)) if fits else None
@@ -84,6 +94,11 @@ class Hits:
             self.all = None
         else:
             self.all = np.union1d(self.all, other.all)
+
+
+def _place(column: Column, cell: int) -> int:
+    """Where in its row a cell stands."""
+    return 0 if column.owner is None else cell - int(np.searchsorted(column.owner, column.owner[cell]))
 
 
 def shown(column: Column, cell: int) -> Any:

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nanclean.cells import Cells, bits, strings, values
+from nanclean.column import Mask
 from nanclean.tokens import BLANKS, TIME, Kind, Lexicon
 
 FEW = 64
@@ -80,7 +81,7 @@ def _many(array: pa.Array, lexicon: Lexicon) -> np.ndarray:
     found = np.full(len(array), Kind.OTHER, np.uint8)
     blank = np.flatnonzero(cells.lengths == 0)
     if blank.size:
-        found[blank if lexicon.auto else blank[original.lengths[blank] == 0]] = Kind.EMPTY
+        found[blank] = np.where(original.lengths[blank] == 0, Kind.EMPTY, lexicon.kind(BLANKS))
     where = suspects(cells, lexicon)
     if not where.size:
         return found
@@ -88,10 +89,9 @@ def _many(array: pa.Array, lexicon: Lexicon) -> np.ndarray:
     kind = np.full(len(some), Kind.OTHER, np.uint8)
     number = some.matches(lexicon.number_pattern)
     kind[number] = Kind.NUMBER
-    time = ~number & ((some.byte(2) == ord(":")) | np.isin(some.byte(4), _bytes("-/")))
-    time = np.flatnonzero(time)
+    time = np.flatnonzero(~number & ((some.byte(2) == ord(":")) | np.isin(some.byte(4), _bytes("-/"))))
     if time.size:
-        kind[time[Cells(some.take(time)).matches(TIME)]] = Kind.TIME
+        kind[time[are_times(Cells(some.take(time)), lexicon)]] = Kind.TIME
     found[where] = kind
     words = np.flatnonzero(kind == Kind.OTHER)
     if words.size:
@@ -99,6 +99,15 @@ def _many(array: pa.Array, lexicon: Lexicon) -> np.ndarray:
         words = where[words[spelt]]
         found[words] = _few_words(original.take(words), lexicon)
     return found
+
+
+def are_times(cells: Cells, lexicon: Lexicon) -> Mask:
+    """bool: the cells (without blanks around them) that are times, and were not declared missing."""
+    mask = cells.matches(TIME)
+    if lexicon.declared_times:
+        declared = pc.is_in(cells.array, value_set=strings(word.encode() for word in lexicon.declared_times))
+        mask &= ~bits(declared)
+    return mask
 
 
 def _few_words(array: pa.Array, lexicon: Lexicon) -> np.ndarray:

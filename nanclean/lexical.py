@@ -7,16 +7,17 @@ and not the meaning of the cells before it. `decode` gives the same classes whic
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
-from nanclean.cells import CHUNK, Cells, packed, packed_bits, values
+from nanclean.cells import CHUNK, Cells, packed_bits, values
 from nanclean.column import Column, Mask, Numbers, Values
-from nanclean.kinds import kinds, suspects
+from nanclean.kinds import are_times, kinds, suspects
 from nanclean.literals import Reading, read, spelt
-from nanclean.tokens import BLANKS, NUMBER, TIME, Kind, Lexicon, Words, lexicon
+from nanclean.tokens import BLANKS, NUMBER, Kind, Lexicon, Words, lexicon
 
 __all__ = ["CLASSES", "Classes", "Words", "classify", "decode", "guess"]
 
@@ -26,9 +27,23 @@ CLASSES = ("empty", "declared", "narrow", "wide", "nan", "infinite", "integer", 
 DETAILS = ("long", "big", "huge", "negative")
 """Integers of 2**53 or more, beyond int64, and beyond uint64 too; numbers below 0."""
 
-_TOKENS = (Kind.DECLARED, Kind.NARROW, Kind.WIDE)
-_GARBAGE = (Kind.BOOLEAN, Kind.TIME, Kind.OTHER)
 _NONE = np.empty(0, np.int64)
+_NO_KINDS = np.empty(0, np.uint8)
+
+
+def _among(*some: Kind) -> np.ndarray:
+    """bool, by kind: a table is faster than np.isin."""
+    table = np.zeros(len(Kind), dtype=bool)
+    table[list(some)] = True
+    return table
+
+
+_NAMES = tuple("infinite" if each in (Kind.POS_INF, Kind.NEG_INF) else each.name.lower() for each in Kind)
+_TOKENS = _among(Kind.DECLARED, Kind.NARROW, Kind.WIDE)
+_GARBAGE = _among(Kind.BOOLEAN, Kind.TIME, Kind.OTHER)
+_MAYBE_TOKENS_IN_TEXT = _among(Kind.DECLARED, Kind.NARROW, Kind.NAN)
+_TOKENS_AND_NAN = _among(Kind.DECLARED, Kind.NARROW, Kind.WIDE, Kind.NAN)
+_SPECIAL = ((Kind.NAN, np.nan), (Kind.POS_INF, np.inf), (Kind.NEG_INF, -np.inf))
 
 
 @dataclass
@@ -69,13 +84,10 @@ class Classes:
 
     @property
     def integers(self) -> str:
-        """The dtype that holds every cell of a column of integers: int64, uint64 or (rounded) float64.
-
-        NaN needs a float, but hurts only integers that a float does not hold.
-        """
-        if self["big"]:
-            return "float64" if self["huge"] or self["negative"] or self["nan"] else "uint64"
-        return "float64" if self["long"] and self["nan"] else "int64"
+        """The dtype that holds every cell of a column of integers: int64, uint64 or (rounded, or for NaN) float64."""
+        if self["nan"] or self["huge"] or (self["big"] and self["negative"]):
+            return "float64"
+        return "uint64" if self["big"] else "int64"
 
 
 def guess(array: pa.Array, words: Words) -> str:
@@ -105,42 +117,52 @@ def decode(array: pa.Array, type: str, words: Words, integers: str = "auto") -> 
     `times.extent` finds the first and the last.
     """
     book = lexicon(words)
-    cells = Cells(_normal(array))
+    cells = Cells(array)
+    if cells.null is not None and cells.lengths[cells.null].any():  # bytes under a null must not be counted
+        cells = Cells(cells.take(np.arange(len(cells))))  # writes none
     if type in ("integer", "float"):
         return _numbers(cells, type, book, integers if type == "integer" else None)
     return _values(cells, type, book)
-
-
-def _normal(array: pa.Array) -> pa.Array:
-    """Without bytes under a null: these must not be counted."""
-    if array.null_count:
-        cells = Cells(array)
-        if cells.lengths[cells.null].any():
-            return array.take(packed(np.arange(len(array))))  # writes none
-    return array
 
 
 # --- numbers
 
 
 def _numbers(cells: Cells, type: str, book: Lexicon, integers: str | None) -> tuple[Numbers, Classes]:
-    """Cast as they are, and look closer only where that fails: at strange bytes, at ends, at everything."""
-    text = cells if book.words.decimal == "." else _with_point(cells)
-    for doubtful in (_strange, _unfinished, _ungrammatical):
-        answer = doubtful(text)
-        if answer is None:
-            continue
-        plain, doubts = answer
-        kind = kinds(cells.take(doubts), book) if doubts.size else np.empty(0, np.uint8)
-        others = doubts[kind != Kind.NUMBER]
-        if others.size < doubts.size and plain is text:
-            plain = text.trimmed()
+    """Cast the cells as they are, and look closer only where that fails."""
+    for text, doubts in _attempts(cells if book.words.decimal == "." else _with_point(cells)):
+        others, kind = doubts, _NO_KINDS
+        if doubts.size:
+            kind = kinds(cells.take(doubts), book)
+            other = kind != Kind.NUMBER
+            if not other.all():
+                others, kind = doubts[other], kind[other]
+                text = text if text.plain else text.trimmed()
         try:
-            reading = read(plain, others, book, integers)
+            reading = read(text, others, book, integers)
         except pa.ArrowInvalid:
             continue
-        return _assembled(cells, type, reading, others, kind[kind != Kind.NUMBER])
+        return _assembled(cells, type, reading, others, kind)
     raise AssertionError("what the grammar takes for a number can be read")
+
+
+def _attempts(text: Cells) -> Iterator[tuple[Cells, np.ndarray]]:
+    """Cells (int64, ascending) that may not be numbers: the fewer, the cheaper. The last answer is the true one.
+
+    The text comes along as it is or without the blanks around each cell.
+    """
+    found = _strange(text)
+    if found is not None:
+        text, doubts = found
+        yield text, doubts
+        unfinished = np.flatnonzero(((text.last() - np.uint8(ord("0"))) > 9) & (text.lengths > 0))
+        if unfinished.size:
+            both = np.union1d(doubts, unfinished)
+            if both.size > doubts.size:
+                yield text, both
+    text = text if text.plain else text.trimmed()
+    number = text.matches(NUMBER)
+    yield text, np.flatnonzero(~number if text.null is None else ~number & ~text.null)
 
 
 _NUMERIC = np.zeros(256, dtype=bool)
@@ -148,8 +170,8 @@ _NUMERIC[list(b"+eE")] = True
 
 
 def _strange(text: Cells) -> tuple[Cells, np.ndarray] | None:
-    """Cells with a byte that is not in numbers. None: too many for that."""
-    if text.lowest <= ord(" ") and (text.count(" ") + text.count("\t")) * 8 > len(text):
+    """Cells with a byte that no number has, and empty ones. None: too many to look for them one by one."""
+    if not text.plain and (text.count(" ") + text.count("\t")) * 8 > len(text):
         text = text.trimmed()
     blank = _NONE
     if np.count_nonzero(text.lengths) + text.array.null_count < len(text):
@@ -162,24 +184,6 @@ def _strange(text: Cells) -> tuple[Cells, np.ndarray] | None:
     return text, np.union1d(text.owners(places), blank) if blank.size else text.owners(places)
 
 
-def _unfinished(text: Cells) -> tuple[Cells, np.ndarray] | None:
-    """Cells that do not end with a digit as well. None: there are none."""
-    answer = _strange(text)
-    if answer is None:
-        return None
-    text, doubts = answer
-    ends = np.flatnonzero(((text.last() - np.uint8(ord("0"))) > 9) & (text.lengths > 0))
-    both = np.union1d(doubts, ends)
-    return (text, both) if both.size > doubts.size else None
-
-
-def _ungrammatical(text: Cells) -> tuple[Cells, np.ndarray]:
-    """Cells that are not numbers, by the grammar."""
-    text = text.trimmed() if text.lowest <= ord(" ") else text
-    number = text.matches(NUMBER)
-    return text, np.flatnonzero(~number if text.null is None else ~number & ~text.null)
-
-
 def _with_point(cells: Cells) -> Cells:
     """With comma and point exchanged, for files that write 1,5."""
     swapped = np.empty(cells.bytes.size, np.uint8)
@@ -190,66 +194,65 @@ def _with_point(cells: Cells) -> Cells:
     return cells.having(swapped)
 
 
-def _assembled(cells: Cells, type: str, reading: Reading, others: np.ndarray, kind: np.ndarray) -> tuple[Numbers, Classes]:
-    counts = np.bincount(kind, minlength=len(Kind))
-    empty = cells.array.null_count + int(counts[Kind.EMPTY])
-    tokens = Counter(reading.spellings)
-    declared = sum(reading.spellings.values())
-    unparsable, absent, numbers = None, reading.absent, reading.values
-    if others.size:
-        tokens.update(_spellings(cells, others[np.isin(kind, _TOKENS)]))
-        garbage = others[np.isin(kind, _GARBAGE)]
-        if garbage.size:
-            unparsable = np.zeros(len(cells), dtype=bool)
-            unparsable[garbage] = True
-        numbers, absent = _with_special(reading, others, kind)
-    details = {}
-    if reading.overflow is not None:
-        details["literal_overflow"] = int(np.count_nonzero(reading.overflow))
-    if reading.underflow:
-        details["literal_underflow"] = reading.underflow
+def _assembled(
+    cells: Cells, type: str, reading: Reading, others: np.ndarray, kind: np.ndarray
+) -> tuple[Numbers, Classes]:
+    """The column, from the numbers that were read and the kinds of all other cells."""
+    classes = _classes(cells, reading, kind)
     column = Numbers(
-        type=type, rows=len(cells), cells=len(cells), empty=empty, tokens=dict(tokens), absent=absent,
-        unparsable=unparsable, details=details, values=numbers, text=cells.array,
-        big_extent=_extent(reading, numbers), literal_overflow=reading.overflow,
+        type=type, rows=len(cells), cells=len(cells), empty=classes["empty"], tokens=reading.spellings,
+        absent=reading.absent, values=reading.values, text=cells.array,
+        big_extent=reading.extent, literal_overflow=reading.overflow,
     )  # fmt: skip
-    classes = Classes(+(reading.counts + _class_counts(counts) + Counter(empty=cells.array.null_count, declared=declared)))
+    if others.size:
+        column.tokens = dict(_spellings(cells, others[_TOKENS[kind]]) + Counter(reading.spellings))
+        column.unparsable = _mask(len(cells), others[_GARBAGE[kind]])
+        _put_special(column, reading, others, kind)
+    if reading.overflow is not None:
+        column.details["literal_overflow"] = int(np.count_nonzero(reading.overflow))
+    if reading.underflow:
+        column.details["literal_underflow"] = reading.underflow
     return column, classes
 
 
-def _with_special(reading: Reading, others: np.ndarray, kind: np.ndarray) -> tuple[np.ndarray, Mask | None]:
+def _classes(cells: Cells, reading: Reading, kind: np.ndarray) -> Classes:
+    counts = reading.counts.copy()
+    counts["empty"] = cells.array.null_count
+    if reading.spellings:
+        counts["declared"] = sum(reading.spellings.values())
+    _add_kinds(counts, kind)
+    return Classes(counts)
+
+
+def _mask(cells: int, where: np.ndarray) -> Mask | None:
+    if not where.size:
+        return None
+    mask = np.zeros(cells, dtype=bool)
+    mask[where] = True
+    return mask
+
+
+def _put_special(column: Numbers, reading: Reading, others: np.ndarray, kind: np.ndarray) -> None:
     """NaN and the infinities put in their places. They are values, so not absent."""
     special = [(others[kind == which], value) for which, value in _SPECIAL]
     if not any(where.size for where, _ in special):
-        return reading.values, reading.absent
+        return
     assert reading.absent is not None
-    numbers, absent = reading.values.astype(np.float64), reading.absent.copy()
+    if reading.values.dtype.kind != "f" and reading.counts["long"]:
+        present = reading.values[~reading.absent]
+        column.big_extent = int(present.min()), int(present.max())
+    column.values, absent = reading.values.astype(np.float64), reading.absent.copy()
     for where, value in special:
-        numbers[where], absent[where] = value, False
-    return numbers, absent if absent.any() else None
+        column.values[where], absent[where] = value, False
+    column.absent = absent if absent.any() else None
 
 
-_SPECIAL = ((Kind.NAN, np.nan), (Kind.POS_INF, np.inf), (Kind.NEG_INF, -np.inf))
-
-
-def _extent(reading: Reading, numbers: np.ndarray) -> tuple[int, int] | None:
-    """The exact extremes where the values are rounded."""
-    if numbers.dtype.kind != "f" or reading.counts["decimal"]:
-        return None
-    if reading.values.dtype.kind == "f" or not reading.counts["long"]:
-        return reading.extent
-    present = reading.values if reading.absent is None else reading.values[~reading.absent]
-    return int(present.min()), int(present.max())
-
-
-def _class_counts(kind: np.ndarray) -> Counter[str]:
-    """From counts of kinds to counts of classes, without numbers."""
-    names = {each: each.name.lower() for each in Kind if each != Kind.NUMBER}
-    names[Kind.POS_INF] = names[Kind.NEG_INF] = "infinite"
-    counts: Counter[str] = Counter()
-    for each, name in names.items():
-        counts[name] += int(kind[each])
-    return counts
+def _add_kinds(classes: Counter[str], kind: np.ndarray) -> None:
+    """Count kinds under the names of the classes; numbers are counted when they are read."""
+    if kind.size:
+        for each, times in enumerate(np.bincount(kind).tolist()):
+            if times and each != Kind.NUMBER:
+                classes[_NAMES[each]] += times
 
 
 def _spellings(cells: Cells, where: np.ndarray) -> Counter[str]:
@@ -267,18 +270,18 @@ def _spellings(cells: Cells, where: np.ndarray) -> Counter[str]:
 def _values(cells: Cells, type: str, book: Lexicon) -> tuple[Values, Classes]:
     where, kind, rest = _sorted_out(cells, type, book)
     reading, numbers = _read_numbers(cells, where[kind == Kind.NUMBER], book)
-    counts = np.bincount(kind, minlength=len(Kind))
-    counts[rest] += len(cells) - cells.array.null_count - where.size
-    declared = sum(reading.spellings.values())
-    classes = reading.counts + _class_counts(counts) + Counter(empty=cells.array.null_count, declared=declared)
+    classes = _classes(cells, reading, kind)
+    classes.counts[_NAMES[rest]] += len(cells) - cells.array.null_count - where.size
     column = Values(
-        type=type, rows=len(cells), cells=len(cells), empty=cells.array.null_count + int(counts[Kind.EMPTY])
-    )  # fmt: skip
+        type=type, rows=len(cells), cells=len(cells), empty=classes["empty"], absent=cells.null, array=cells.array
+    )
+    if type == "text" and not where.size:
+        return column, classes
     if type == "text":
         _as_text(column, cells, where, kind, numbers, book)
     else:
         _as_type(column, cells, where, kind, numbers, reading)
-    return column, Classes(+classes)
+    return column, classes
 
 
 def _sorted_out(cells: Cells, type: str, book: Lexicon) -> tuple[np.ndarray, np.ndarray, Kind]:
@@ -286,12 +289,12 @@ def _sorted_out(cells: Cells, type: str, book: Lexicon) -> tuple[np.ndarray, np.
     if type == "text":
         where, rest = suspects(cells, book), Kind.OTHER
     elif type == "time":
-        timely = cells.trimmed().matches(TIME)
+        timely = are_times(cells if cells.plain else cells.trimmed(), book)
         where, rest = np.flatnonzero(~timely if cells.null is None else ~timely & ~cells.null), Kind.TIME
     else:
         where, rest = np.arange(len(cells)) if cells.null is None else np.flatnonzero(~cells.null), Kind.OTHER
     if not where.size:
-        return where, np.empty(0, np.uint8), rest
+        return where, _NO_KINDS, rest
     return where, kinds(cells.array if where.size == len(cells) else cells.take(where), book), rest
 
 
@@ -302,7 +305,7 @@ def _read_numbers(cells: Cells, where: np.ndarray, book: Lexicon) -> tuple[Readi
     text = Cells(cells.take(where))
     if book.words.decimal != ".":
         text = _with_point(text)
-    reading = read(text.trimmed() if text.lowest <= ord(" ") else text, _NONE, book, None)
+    reading = read(text if text.plain else text.trimmed(), _NONE, book, None)
     return reading, _NONE if reading.declared is None else where[reading.declared]
 
 
@@ -310,11 +313,10 @@ def _as_text(
     column: Values, cells: Cells, where: np.ndarray, kind: np.ndarray, numbers: np.ndarray, book: Lexicon
 ) -> None:
     """Narrow tokens, NaN, and what was declared letter by letter are missing. Wide tokens are text."""
-    column.absent = cells.null
-    column.array = cells.array
     for text, times in _spellings(cells, where[kind == Kind.WIDE]).items():
         column.details[f"wide:{text}"] = times
-    candidates = np.union1d(where[np.isin(kind, (Kind.DECLARED, Kind.NARROW, Kind.NAN))], numbers)
+    candidates = where[_MAYBE_TOKENS_IN_TEXT[kind]]
+    candidates = np.union1d(candidates, numbers) if numbers.size else candidates
     missing = [where[kind == Kind.EMPTY]]
     if candidates.size:
         distinct = cells.take(candidates).dictionary_encode()
@@ -330,17 +332,14 @@ def _as_type(
 ) -> None:
     """All tokens and NaN are missing; everything else that is not of the type cannot be read."""
     own = Kind.BOOLEAN if column.type == "boolean" else Kind.TIME
-    token = where[np.isin(kind, (*_TOKENS, Kind.NAN))]
+    token = where[_TOKENS_AND_NAN[kind]]
     column.tokens = dict(_spellings(cells, token) + Counter(reading.spellings))
-    column.absent, column.array = cells.null, cells.array
     foreign = where[kind != own]
     _make_absent(column, cells, foreign)
-    garbage = np.setdiff1d(foreign, np.concatenate([token, numbers, where[kind == Kind.EMPTY]]), assume_unique=True)
-    if garbage.size:
-        column.unparsable = np.zeros(len(cells), dtype=bool)
-        column.unparsable[garbage] = True
+    missing = np.concatenate([token, numbers, where[kind == Kind.EMPTY]])
+    column.unparsable = _mask(len(cells), np.setdiff1d(foreign, missing, assume_unique=True))
     if own == Kind.BOOLEAN:
-        first = (cells.trimmed() if cells.lowest <= ord(" ") else cells).first()
+        first = (cells if cells.plain else cells.trimmed()).first()
         column.array = packed_bits((first | 0x20) == ord("t"), None if column.absent is None else ~column.absent)
 
 

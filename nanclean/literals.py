@@ -37,7 +37,7 @@ class Reading:
     spellings: dict[str, int] = field(default_factory=dict)
     """Declared cells, by the word that declares them."""
     counts: Counter[str] = field(default_factory=Counter)
-    """integer and decimal; of all, negative; of the integers, long (2**53 or more), big (beyond int64) and huge (beyond uint64 as well)."""
+    """integer, decimal; of both, negative; of integers, long (2**53 or more), big (beyond int64), huge (and uint64)."""
     overflow: Mask | None = None
     """Finite numbers that float64 holds as infinity."""
     underflow: int = 0
@@ -81,15 +81,15 @@ def _read_float64(text: Cells, array: pa.Array, others: np.ndarray, lexicon: Lex
     found = Reading(_cast(array, pa.float64(), np.float64), _absent(text, others))
     _set_declared_apart(found, text, lexicon)
     apart = others if found.declared is None else np.union1d(others, np.flatnonzero(found.declared))
-    exponents = _count_exponents(text)
-    decimals = _decimals(text, apart, _present(found), exponents)
+    exponents, present = _count_exponents(text), _present(found)
+    decimals = _decimals(text, apart, present, exponents)
     if exponents or text.longest >= LONGEST_PLAIN:
         decimals += _find_overflow(found, text)
         found.underflow = _underflow(found, text)
-    found.counts += Counter(integer=_present(found) - decimals, decimal=decimals)
+    found.counts["integer"], found.counts["decimal"] = present - decimals, decimals
     if text.count("-"):
-        found.counts += Counter(negative=_count(found, found.values < 0))
-    if found.counts["integer"]:
+        found.counts["negative"] = _count(found, found.values < 0)
+    if present > decimals:
         _measure_long(found, text, decimals)
     if integers is not None and not decimals:
         _keep_exact(found, text, apart, integers)
@@ -198,12 +198,12 @@ def _measure_long(found: Reading, text: Cells, decimals: int) -> None:
     x = numbers[long]
     unsure = (np.abs(x) == 2.0**63) | (x == 2.0**64)
     big, huge = (np.abs(x) > 2.0**63) & ~unsure, ((x < -(2.0**63)) | (x > 2.0**64)) & ~unsure
-    counts = Counter(long=long.size, big=int(np.count_nonzero(big)), huge=int(np.count_nonzero(huge)))
+    counts = found.counts
+    counts.update(long=long.size, big=int(np.count_nonzero(big)), huge=int(np.count_nonzero(huge)))
     for cell, times in spelt(text.take(long[unsure])).items():
         value = int(exact(cell))
         counts["big"] += times * (not -(2**63) <= value < 2**63)
         counts["huge"] += times * (not -(2**63) <= value < 2**64)
-    found.counts += counts
 
 
 def _keep_exact(found: Reading, text: Cells, apart: np.ndarray, integers: str) -> None:
@@ -239,4 +239,3 @@ def spelt(array: pa.Array) -> dict[str, int]:
     """How often each text stands in an array without nulls."""
     found = pc.value_counts(array)
     return dict(zip(found.field(0).to_pylist(), found.field(1).to_pylist(), strict=True))
-

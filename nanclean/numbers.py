@@ -117,6 +117,8 @@ class NumberStatistics(Statistics):
         if not finite.size:
             return
         low, high = self._fitting(np.array(column.extent))  # type: ignore[misc]
+        if self.plan.dtype.kind == "f":
+            low, high = low + 0.0, high + 0.0  # -0.0 is 0.0
         self.extent = (low, high) if self.extent is None else (min(self.extent[0], low), max(self.extent[1], high))
         if self.pile is not None:
             self.pile.add(Table.of(finite))
@@ -324,10 +326,6 @@ class NumberStatistics(Statistics):
             "zero": 0, "negative": 0, "constant": False, "distinct": 0, "top": [],
         }  # fmt: skip
         figures |= self.figures
-        for rule, spread in (("zscore", "std"), ("iqr", None), ("mad", "mad")):
-            none = figures[spread] == 0 if spread else figures["q1"] == figures["q3"]
-            if none and self.sum.n:  # no spread, no measure of distance
-                figures["outliers"], figures["fences"] = (figures[key] | {rule: None} for key in ("outliers", "fences"))
         if self.extent is not None:
             low, high = (v.item() for v in self.extent)
             if not self.integer:

@@ -108,7 +108,7 @@ def _format_of(path: str, beginning: bytes) -> tuple[str, ModuleType]:
     """By content where that is plain, then by suffix; the rest is text if it looks like text."""
     _refuse_foreign(path, beginning)
     suffix = os.path.splitext(path)[1].lower()
-    found = _by_content(path, beginning) or _by_suffix(suffix)
+    found = _by_content(path, beginning, suffix) or _by_suffix(suffix)
     if found:
         return found, registry.module("formats", found)
     if _BINARY.search(beginning) and not beginning.startswith(_UTF16):
@@ -135,13 +135,13 @@ _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]|^\x93")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-def _by_content(path: str, beginning: bytes) -> str | None:
+def _by_content(path: str, beginning: bytes, suffix: str) -> str | None:
     if not _BINARY.search(beginning) or beginning.startswith(_UTF16):
         return None  # the formats are not loaded for a file that looks like text
     with open(path, "rb") as handle:
         handle.seek(max(os.fstat(handle.fileno()).st_size - 16, 0))
         ending = handle.read(16)
-    for name in registry.names("formats"):
+    for name in sorted(registry.names("formats"), key=lambda name: name != suffix[1:]):  # most tell the truth
         recognises = getattr(registry.module("formats", name), "recognises", None)
         if recognises is not None and recognises(beginning, ending):
             return name

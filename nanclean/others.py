@@ -86,7 +86,7 @@ class ValueStatistics(Statistics):
             figures |= {"min": self.extent[0], "max": self.extent[1]}
         if self.type == "complex":
             present = figures["count"] - figures["missing"]
-            figures |= {"pos_inf": self.infinite, "finite": present - self.infinite}
+            figures |= {"pos_inf": self.infinite, "neg_inf": 0, "finite": present - self.infinite, "unparsable": 0}
         if self.counts is not None:
             ranked = sorted(self.counts.items(), key=lambda item: (-item[1], str(item[0])))
             figures |= {

@@ -104,13 +104,11 @@ class Table:
 
     def _look(self, work: Callable[[Split], Profile], into: Profile) -> None:
         read = False
-        done = 0
         for piece, split in self.engine.map(lambda split: (work(split), split), self.source.splits()):
             into.merge(piece)
             read |= split.index not in self.memory.splits or bool(into.rows.rows)
-            done += piece.rows.rows
-            if self.progress is not None and done:
-                self.progress(done, 0)
+            if self.progress is not None and self.source.size:
+                self.progress(int(self.source.size * split.share), self.source.size)
         self.passes += read
 
 

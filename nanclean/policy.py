@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self, cast, overload
 
 from nanclean import registry
 from nanclean.detector import NUMBERS, Detector, Severity
@@ -62,7 +62,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Checks:
+class Checks(Sequence[Check]):
     """All checks of a table, those of rules first, and what there is to know about how they came about."""
 
     all: tuple[Check, ...]
@@ -73,6 +73,13 @@ class Checks:
 
     def __len__(self) -> int:
         return len(self.all)
+
+    @overload
+    def __getitem__(self, index: int) -> Check: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Check, ...]: ...
+    def __getitem__(self, index: int | slice) -> Check | tuple[Check, ...]:
+        return self.all[index]
 
     def __iter__(self) -> Iterator[Check]:
         return iter(self.all)
@@ -249,14 +256,16 @@ class Policy:
                 yield Check(whole, None, whole.severity, None, f"@all: {whole}", builtin=True)
         if reach.types is None:
             return
-        finds: dict[tuple[str, str], list[tuple[Detector, Severity, bool]]] = {}
+        finds: dict[tuple[str, str], list[tuple[Detector, str, Severity, bool]]] = {}
         for position in chosen:
             kind = reach.types[position], self.role(reach.names[position])
             if kind not in finds:
-                finds[kind] = list(self._finds(*kind))
+                finds[kind] = [
+                    (check, str(check), severity, settled) for check, severity, settled in self._finds(*kind)
+                ]
             name = quoted(reach.names[position])
-            for check, severity, settled in finds[kind]:
-                yield Check(check, position, severity, None, f"{name}: {check}", builtin=True, settled=settled)
+            for check, text, severity, settled in finds[kind]:
+                yield Check(check, position, severity, None, f"{name}: {text}", builtin=True, settled=settled)
 
     def _finds(self, type_: str, role: str) -> Iterator[tuple[Detector, Severity, bool]]:
         """The built-in finds for columns of a type and a role, with severity, and whether that is settled."""

@@ -79,7 +79,7 @@ def _at(ladder: Ladder, k: int) -> float | int | None:
 
 def _mad(ladder: Ladder, median: Interval) -> Interval:
     """The median of the distances from the median."""
-    low, high = ladder.low.astype(np.float64), ladder.high.astype(np.float64)
+    low, high, median = _centered(ladder, median)
     with np.errstate(over="ignore"):
         near = np.maximum(np.maximum(low - median[1], median[0] - high), 0.0)
         far = np.maximum(high - median[0], median[1] - low)
@@ -102,6 +102,18 @@ def _mad(ladder: Ladder, median: Interval) -> Interval:
     return lerp(a_near, b_near, at - k), lerp(a_far, b_far, at - k)
 
 
+def _centered(ladder: Ladder, median: Interval) -> tuple[np.ndarray, np.ndarray, Interval]:
+    """The rungs as float64, and the median; integers beyond 2**53 from a point near the median, so that none is rounded."""
+    low, high = ladder.low, ladder.high
+    if low.dtype.kind in "iu" and max(abs(int(low[0])), abs(int(high[-1]))) > 2**53:
+        point = min(max(int(median[0]), int(low[0])), int(high[-1]))
+        if max(int(high[-1]) - point, point - int(low[0])) < 2**63:
+            with np.errstate(over="ignore"):
+                low, high = ((x - x.dtype.type(point)).view(np.int64) for x in (low, high))
+            median = median[0] - point, median[1] - point
+    return low.astype(np.float64), high.astype(np.float64), median
+
+
 def _histogram(ladder: Ladder) -> dict[str, list[Any]]:
     """Equal bins between the 0.5 and the 99.5 % quantile, closed to the left, and two open ends."""
     (low, low_), (high, high_) = ladder.quantile(0.005), ladder.quantile(0.995)
@@ -120,8 +132,8 @@ def _histogram(ladder: Ladder) -> dict[str, list[Any]]:
 def _edge(low: float, high: float, i: int) -> float:
     if i in (0, HISTOGRAM):
         return high if i else low
-    if max(abs(low), abs(high)) > 2.0**1000:
-        return _edge(low / 2.0**64, high / 2.0**64, i) * 2.0**64
+    if math.isinf((high - low) * HISTOGRAM):
+        return _edge(low * 2.0**-8, high * 2.0**-8, i) * 2.0**8
     return low + (high - low) * i / HISTOGRAM
 
 

@@ -78,10 +78,12 @@ class Cells:
         nan = getattr(column, "nan", None)
         if nan is not None:
             self.nan += int(np.count_nonzero(nan))
+        if column.empty_rows is not None:
+            self.missing_rows += int(np.count_nonzero(column.empty_rows))
         missing = column.missing_rows
         if missing is not None:
             rows = np.flatnonzero(missing)
-            self.missing_rows += rows.size
+            self.missing_rows += rows.size if column.owner is None else 0
             self.blocks.add(batch.numbers(rows))
 
     def merge(self, other: Cells) -> None:

@@ -68,7 +68,7 @@ def extent(array: pa.Array) -> Extent | None:
     if array.null_count == len(array):
         return None
     if pa.types.is_string(array.type):
-        ends = map(shown, _ends_of_text(Cells(pc.ascii_trim(array.drop_null(), characters=BLANKS))))
+        ends = [shown(text) for text in _ends_of_text(Cells(pc.ascii_trim(array.drop_null(), characters=BLANKS)))]
     elif pa.types.is_temporal(array.type) and not pa.types.is_duration(array.type):
         ends = _ends_of_type(array)
     else:

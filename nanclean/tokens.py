@@ -98,7 +98,8 @@ class Lexicon:
         self.number_pattern = NUMBER.replace(r"\.", point)
         self._number = re.compile(self.number_pattern)
         self._time = re.compile(TIME)
-        self.declared = frozenset(word.strip(BLANKS) for word in words.declared) - {""}
+        self.declared = frozenset(word.strip(BLANKS) for word in words.declared)
+        self.declared_times = sorted(word for word in self.declared if self._time.fullmatch(word))
         self.declared_numbers = self._values_of_declared()
         self._lists = {
             "auto": (PANDAS, WIDE),
@@ -110,7 +111,7 @@ class Lexicon:
         """Tables that others derive from these words."""
 
     def _values_of_declared(self) -> dict[int | float, str]:
-        """Declared words that are numbers or infinities, by value; of "-999" and "-999.0", the shorter stands for both."""
+        """Declared numbers and infinities by value. Of "-999" and "-999.0", the shorter stands for both."""
         values: dict[int | float, str] = {}
         for word in sorted(self.declared, key=lambda word: (len(word), word)):
             value = self.value(word)

@@ -67,16 +67,6 @@ class Complexes(Values):
         return self.nan
 
 
-class Times(Values):
-    """Dates, times of day, and points in time."""
-
-    @lazy
-    def time_extent(self) -> tuple[str, str] | None:
-        """The first and the last as ISO text, or None."""
-        assert isinstance(self.array, pa.Array)
-        return time_text(self.array)
-
-
 def view(raw: Raw, declared: frozenset[str] = frozenset()) -> Column:
     """The view of a typed column. `declared`: more spellings of "missing"."""
     if isinstance(raw, np.ndarray):
@@ -158,13 +148,16 @@ def _is(type_: pa.DataType, name: str) -> bool:
 
 
 def plain(array: pa.Array) -> pa.Array:
-    """The same cells without extension type, dictionary, run-end encoding and string views."""
+    """The same cells without extension type, dictionary, run-end encoding and string views.
+
+    A dictionary of values that nobody looks into stays one: Arrow cannot take apart every kind.
+    """
     while True:
         type_ = array.type
         if isinstance(type_, pa.BaseExtensionType):
             array = array.storage
-        elif pa.types.is_dictionary(type_):
-            array = array.dictionary_decode()
+        elif pa.types.is_dictionary(type_) and _type_of_arrow(type_)[0] != "other":
+            array = plain(array.dictionary).take(array.indices)
         elif pa.types.is_run_end_encoded(type_):
             array = pc.run_end_decode(array)
         elif _is(type_, "string_view"):
@@ -181,9 +174,8 @@ def _of_arrow(array: pa.Array, declared: frozenset[str]) -> Column:
         return _lists(kind, array, declared)
     if kind == "text":
         return _text(array, declared)
-    like = Times if kind == "time" else Values
     null = bits_to_mask(array)
-    return like(type=kind, rows=len(array), cells=len(array), null=array.null_count, absent=null, array=array)
+    return Values(type=kind, rows=len(array), cells=len(array), null=array.null_count, absent=null, array=array)
 
 
 def _numbers(kind: str, values: np.ndarray, array: pa.Array | None, declared: frozenset[str]) -> Numbers:
@@ -384,6 +376,8 @@ def _bits(array: pa.Array) -> Mask:
 
 def _of_numpy(raw: np.ndarray, declared: frozenset[str]) -> Column:
     kind, _ = _type_of_numpy(raw.dtype)
+    if raw.ndim > 1:
+        return _groups(raw, declared)
     if kind in ("integer", "float"):
         return _numbers(kind, native(raw), None, declared)
     if kind == "complex":
@@ -391,6 +385,24 @@ def _of_numpy(raw: np.ndarray, declared: frozenset[str]) -> Column:
     if raw.dtype.kind == "O":
         raise TypeError("objects have no type: formats.frame decides what they are")
     return _of_arrow(arrow_of(raw), declared)
+
+
+def _groups(raw: np.ndarray, declared: frozenset[str]) -> Column:
+    """(rows, cells of each): an array with more than two axes."""
+    flat = _of_numpy(raw.reshape(-1), declared)
+    if isinstance(flat, Numbers):
+        return Lists(
+            np.full(len(raw), raw.shape[1]),
+            type=flat.type,
+            rows=len(raw),
+            cells=flat.cells,
+            tokens=flat.tokens,
+            absent=flat.absent,
+            values=flat.values,
+        )
+    flat.rows = len(raw)
+    flat.owner = np.repeat(np.arange(len(raw)), raw.shape[1])
+    return flat
 
 
 def native(raw: np.ndarray) -> np.ndarray:
@@ -503,61 +515,3 @@ def _as_number(text: str, dtype: np.dtype) -> Any:
         return None
     bounds = np.iinfo(dtype)
     return dtype.type(whole) if exact == whole and bounds.min <= whole <= bounds.max else None
-
-
-# --- times as text
-
-
-def time_text(array: pa.Array) -> tuple[str, str] | None:
-    """The smallest and the largest of some dates, times or points in time as ISO text; None of nothing.
-
-    Text of years 1 to 9999 sorts like the times themselves, so that pieces can be merged as text.
-    """
-    values = _present_times(array)
-    if not values.size:
-        return None
-    ends = np.array([values.min(), values.max()])
-    low, high = _iso(ends, array.type)
-    return low, high
-
-
-def iso(array: pa.Array) -> list[str | None]:
-    """Every date, time or point in time as ISO text, points with a zone in UTC.
-
-    Python's own types (`to_pylist`) end at the year 9999, and import pandas for nanoseconds.
-    """
-    null = bits_to_mask(array)
-    texts: list[str | None] = list(_iso(_time_values(array), array.type))
-    for row in () if null is None else np.flatnonzero(null).tolist():
-        texts[row] = None
-    return texts
-
-
-def _present_times(array: pa.Array) -> np.ndarray:
-    values, null = _time_values(array), bits_to_mask(array)
-    return values if null is None else values[~null]
-
-
-def _time_values(array: pa.Array) -> np.ndarray:
-    return _buffer(array, np.dtype(np.int32 if array.type.bit_width == 32 else np.int64))
-
-
-def _iso(values: np.ndarray, type_: pa.DataType) -> list[str]:
-    days = pa.types.is_date32(type_)
-    unit = "D" if days else "ms" if pa.types.is_date64(type_) else type_.unit
-    points = values.astype("i8").view(f"M8[{unit}]")
-    if pa.types.is_date64(type_):
-        points = points.astype("M8[D]")
-    texts: list[str] = np.datetime_as_string(points).tolist()
-    if days or pa.types.is_date64(type_):
-        return texts
-    texts = [_short(text) for text in texts]
-    if pa.types.is_time(type_):
-        return [text.rpartition("T")[2] for text in texts]
-    # Not "Z": it sorts after the fraction of a second.
-    return [text + "+00:00" for text in texts] if type_.tz else texts
-
-
-def _short(text: str) -> str:
-    """Without zeros at the end of the fraction."""
-    return text.rstrip("0").rstrip(".") if "." in text else text

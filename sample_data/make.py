@@ -90,7 +90,7 @@ def flats() -> Table:
         rooms = 1 + int(dice.random() * 3) + int(dice.random() * 3)
         area = round(14 + 19 * rooms + 6 * normal(dice), 1)
         rent = round(area * (11 + 1.6 * normal(dice)) + 150, 2)
-        energy = round(118 + 31 * normal(dice), 1)
+        energy = round(48 + 38 * abs(normal(dice)) + 40 * dice.random(), 1)
         values = {
             "id": 1001 + row,
             "listed": (date(2023, 1, 2) + timedelta(days=int(row * 1.7))).isoformat(),
@@ -154,7 +154,7 @@ def spoil(table: Table, dice: Random) -> None:
     table.plant("rooms", many, 99)
     table.fault("standin", "rooms", many, "99 stands for unknown")
 
-    undated = some(14)
+    undated = some(24)
     table.plant("built", undated, -999)
     table.fault("standin", "built", undated, "-999 stands for unknown")
 
@@ -208,20 +208,21 @@ def export() -> tuple[bytes, list[dict[str, Any]]]:
     # Row 1 is the second line of headings; the rows with too many or too few cells are in no column.
     whole = [row for row in range(2, 122) if row - 1 not in long + short]
 
-    def fault(rule: str, column: str | None, rows: list[int], what: str) -> dict[str, Any]:
-        return {"rule": rule, "column": column, "count": len(rows), "rows": rows, "what": what}
+    def fault(rule: str, column: str | None, rows: list[int] | int | None, what: str) -> dict[str, Any]:
+        here = rows if isinstance(rows, list) else []
+        return {"rule": rule, "column": column, "count": len(here) if here else rows, "rows": here, "what": what}
 
     return text.encode("cp1252"), [
         fault("header", None, [1], "a second line of headings"),
-        fault("names", None, [], "rent stands twice, and the last column has no name"),
-        fault("encoding", None, [], "Windows-1252, and the file does not say so"),
+        fault("names", None, 3, "rent stands twice, and the last column has no name"),
+        fault("encoding", None, None, "Windows-1252, and the file does not say so"),
         fault("ragged", None, [row + 1 for row in sorted(long + short)], "a cell too many, three cells too few"),
         fault("unparsable", "no", [1], "the second line of headings"),
         fault("decimal", "rent", whole, "decimal commas"),
         fault("decimal", "area", whole, "decimal commas"),
         fault("decimal", "rent.1", whole, "decimal commas"),
         fault("mixed", "built", [1] + [row + 1 for row in about], "numbers and words"),
-        fault("all_missing", "unnamed_6", [1, *whole], "every line ends in a semicolon"),
+        fault("all_missing", "unnamed_0", [1, *whole], "every line ends in a semicolon"),
     ]
 
 

@@ -11,7 +11,7 @@ import io
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from nanclean.format import Facts
 from nanclean.hits import Hits
 from nanclean.policy import Policy
 from nanclean.statistics import EXTRA, FIGURES
-from tests.reference import Words, lexical_class, names_of_header, settled_type
+from tests.reference import lexical_class, names_of_header, settled_type
 
 Figures = dict[str, Any]
 INNER, TAIL = 4, 0.05
@@ -62,7 +62,7 @@ def figures_of(column: Column, name: str = "x", quantiles: Sequence[float] = (),
             figures["distinct"] += len(infinite)
         values = figures.pop("kinds") + len(infinite) + figures["unparsable"]
         figures["constant"] = values == 1 and not figures["unparsable"]
-    elif isinstance(column, Values):
+    elif isinstance(column, Values) and column.type not in ("other", "complex"):
         array = [] if column.array is None else column.array.tolist()
         counts = Counter(value for value in array if value is not None)
         figures |= {"constant": len(counts) == 1, "distinct": None, "top": None}
@@ -134,9 +134,9 @@ def text(values: Sequence[str | None]) -> Values:
     )  # fmt: skip
 
 
-def lexical(cells: Sequence[str], name: str, words: Words = Words()) -> Given:
+def lexical(cells: Sequence[str], name: str) -> Given:
     """A column of a text file, its type settled from all of its cells."""
-    judged = [lexical_class(cell, words) for cell in cells]
+    judged = [lexical_class(cell) for cell in cells]
     classes = Counter(kind for kind, _ in judged)
     type_ = settled_type(classes)
     tokens: Counter[str] = Counter()
@@ -161,10 +161,11 @@ def lexical(cells: Sequence[str], name: str, words: Words = Words()) -> Given:
             else:
                 absent[i] = garbage[i] = True
     if numeric_type:
-        kept = values.astype(np.int64) if type_ == "integer" else values
+        kept = values.astype(np.int64) if type_ == "integer" and not np.isnan(values).any() else values
         column: Column = Numbers(
-            type=type_, rows=n, cells=n, empty=classes["empty"], tokens=dict(tokens), absent=absent if absent.any() else None,
-            unparsable=garbage if garbage.any() else None, values=kept, text=pa.array(cells, pa.string()),
+            type=type_, rows=n, cells=n, empty=classes["empty"], tokens=dict(tokens), values=kept,
+            absent=absent if absent.any() else None, unparsable=garbage if garbage.any() else None,
+            text=pa.array(cells, pa.string()),
         )  # fmt: skip
     else:
         array = pa.array([None if a else cell for a, cell in zip(absent, cells, strict=True)], pa.string())
@@ -200,7 +201,7 @@ def table(columns: Mapping[str, np.ndarray | Column], format: str = "numpy") -> 
     for name, values in columns.items():
         column = values if isinstance(values, Column) else numbers(values)
         given[name] = Given(column, figures_of(column, name, format=format))
-    return Table(given, Facts(rows=len(next(iter(given.values())).column.__dict__) if given else 0))
+    return Table(given, Facts(rows=max((each.column.rows for each in given.values()), default=0)))
 
 
 def parquet_table(path: Path) -> Table:
@@ -226,8 +227,9 @@ def hits_of(find: Detector, column: Column) -> Hits:
     return hits
 
 
-def findings(given: Table, policy: Policy = Policy(), values: bool = True) -> list[Finding]:
+def findings(given: Table, policy: Policy | None = None, values: bool = True) -> list[Finding]:
     """What the checks of a policy have to say about a table."""
+    policy = policy or Policy()
     names = list(given.columns)
     all_figures = [each.figures for each in given.columns.values()]
     for figures in all_figures:
@@ -243,8 +245,6 @@ def findings(given: Table, policy: Policy = Policy(), values: bool = True) -> li
         find = find.survey(all_figures).fit(each.figures)
         if find.needs and not find.suspects(each.figures):
             continue
-        from dataclasses import replace
-
         finding = of_column(replace(check, find=find), each.figures, hits_of(find, each.column), values=values)
         if finding is not None:
             told.append(finding)

@@ -8,6 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,24 +18,46 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from nanclean.cli import main
+
 UNREADABLE, WRONG = 3, 2
 
 
-def run(*arguments: str | Path, cwd: Path, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "nanclean", *map(str, arguments)],
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        timeout=60,
-        env={**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
-    )
-    out, error = done.stdout.decode("utf-8"), done.stderr.decode("utf-8")
-    assert "Traceback" not in out + error, error
-    return subprocess.CompletedProcess(done.args, done.returncode, out, error)
+Done = subprocess.CompletedProcess
 
 
-def refused(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+@pytest.fixture
+def run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Callable[..., Done]:
+    """A command line in this process; what is not caught fails the test."""
+
+    def run(*arguments: str | Path) -> Done:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("NO_COLOR", "1")
+        capfdbinary.readouterr()
+        with warnings.catch_warnings(), pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        return as_text(Done(arguments, ended.value.code or 0, *capfdbinary.readouterr()))
+
+    return run
+
+
+def as_process(*arguments: str | Path, cwd: Path) -> Done:
+    """The same in a process of its own."""
+    root = str(Path(__file__).resolve().parents[1])
+    command = [sys.executable, "-m", "nanclean", *map(str, arguments)]
+    environment = {**os.environ, "NO_COLOR": "1", "PYTHONPATH": root}
+    return as_text(subprocess.run(command, cwd=cwd, capture_output=True, timeout=60, env=environment))
+
+
+def as_text(done: Done) -> Done:
+    done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
+    assert "Traceback" not in done.stdout + done.stderr, done.stderr
+    return done
+
+
+def refused(done: Done, code: int, *words: str) -> None:
     """The exit code; one line that begins with `error:` and names what is wrong; nothing on standard output."""
     lines = [line for line in done.stderr.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("error:")]
@@ -113,7 +136,6 @@ BAD_FILES: dict[str, tuple[Callable[[Path], Path], int, list[str]]] = {
         ["t.npy"],
     ),
     "npy with a tail": (written("t.npy", npy("(2,)", content=b"\0" * 24)), UNREADABLE, ["t.npy"]),
-    "npy of text": (written("t.npy", npy("(2,)", "'<U3'", b"\0" * 24)), UNREADABLE, ["t.npy"]),
     "pickled npy": (pickled, UNREADABLE, ["t.npy", "pickle"]),
     "a pickle": (written("t.pkl", pickle.dumps([1])), WRONG, ["t.pkl"]),
     "workbook": (workbook, WRONG, ["t.xlsx", "csv"]),
@@ -124,23 +146,30 @@ BAD_FILES: dict[str, tuple[Callable[[Path], Path], int, list[str]]] = {
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
-def test_bad_files(name, tmp_path):
+def test_bad_files(name, tmp_path, run):
     make, code, words = BAD_FILES[name]
 
-    refused(run("scan", make(tmp_path).name, cwd=tmp_path), code, *words)
+    refused(run("scan", make(tmp_path).name), code, *words)
 
 
-def test_a_file_that_is_not_there(tmp_path):
+@pytest.mark.parametrize("name", ["empty file", "unclosed quote", "damaged page", "truncated npy", "pickled npy"])
+def test_bad_files_in_a_process_of_its_own(name, tmp_path):
+    make, code, words = BAD_FILES[name]
+
+    refused(as_process("scan", make(tmp_path).name, cwd=tmp_path), code, *words)
+
+
+def test_a_file_that_is_not_there(tmp_path, run):
     (tmp_path / "train.csv").write_text("a\n1\n")
-    done = run("scan", "trian.csv", cwd=tmp_path)
+    done = run("scan", "trian.csv")
 
     assert done.returncode in (WRONG, UNREADABLE)
     refused(done, done.returncode, "trian.csv")
 
 
-def test_an_empty_folder(tmp_path):
+def test_an_empty_folder(tmp_path, run):
     (tmp_path / "folder").mkdir()
-    done = run("scan", "folder", cwd=tmp_path)
+    done = run("scan", "folder")
 
     assert done.returncode in (WRONG, UNREADABLE)
     refused(done, done.returncode, "folder")
@@ -174,13 +203,13 @@ BAD_COMMANDS: dict[str, tuple[list[str], list[str]]] = {
 
 
 @pytest.mark.parametrize("name", BAD_COMMANDS)
-def test_bad_commands(name, tmp_path):
+def test_bad_commands(name, tmp_path, run):
     arguments, words = BAD_COMMANDS[name]
     (tmp_path / "t.csv").write_text("name,value\na,1\nb,2\n")
     np.save(tmp_path / "t.npy", np.zeros(3))
     (tmp_path / "broken.toml").write_text("version = 1\nrules = [\n")
     (tmp_path / "unknown.toml").write_text('version = 1\nrulez = ["value: infinite"]\n')
-    done = run(*arguments, cwd=tmp_path)
+    done = run(*arguments)
 
     assert done.returncode == WRONG, done.stderr
     assert "error:" in done.stderr.lower()
@@ -188,19 +217,19 @@ def test_bad_commands(name, tmp_path):
         assert word.lower() in done.stderr.lower(), done.stderr
 
 
-def test_all_mistakes_are_told_together(tmp_path):
+def test_all_mistakes_are_told_together(tmp_path, run):
     (tmp_path / "t.csv").write_text("name,value\na,1\nb,2\n")
     (tmp_path / "p.toml").write_text('version = 1\nlabel = "nmae"\nrules = ["valeu: infinite", "value: outlier"]\n')
-    done = run("scan", "t.csv", "-p", "p.toml", cwd=tmp_path)
+    done = run("scan", "t.csv", "-p", "p.toml")
 
     assert done.returncode == WRONG
     for word in ("nmae", "valeu", "outlier", "p.toml"):
         assert word in done.stderr
 
 
-def scanned(folder: Path, content: bytes, *options: str, name: str = "t.csv") -> dict:
+def scanned(run: Callable[..., Done], folder: Path, content: bytes, *options: str, name: str = "t.csv") -> dict:
     (folder / name).write_bytes(content)
-    done = run("scan", name, "--format", "json", *options, cwd=folder)
+    done = run("scan", name, "--format", "json", *options)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -209,28 +238,28 @@ def rules_of(report: dict) -> set[str]:
     return {finding["rule"] for finding in report["findings"]}
 
 
-def test_header_only(tmp_path):
-    report = scanned(tmp_path, b"a,b\n")
+def test_header_only(tmp_path, run):
+    report = scanned(run, tmp_path, b"a,b\n")
 
     assert (report["source"]["rows"], report["source"]["columns"]) == (0, 2)
     assert [column["count"] for column in report["columns"]] == [0, 0]
 
 
-def test_latin_1_is_read_and_told(tmp_path):
-    report = scanned(tmp_path, "ort,n\nKöln,1\nZürich,2\n".encode("latin-1"))
+def test_latin_1_is_read_and_told(tmp_path, run):
+    report = scanned(run, tmp_path, "ort,n\nKöln,1\nZürich,2\n".encode("latin-1"))
     assert "encoding" in rules_of(report)
-    report = scanned(tmp_path, "ort,n\nKöln,1\nZürich,2\n".encode("latin-1"), "--encoding", "latin-1")
+    report = scanned(run, tmp_path, "ort,n\nKöln,1\nZürich,2\n".encode("latin-1"), "--encoding", "latin-1")
     assert "encoding" not in rules_of(report)
 
 
-def test_a_wrong_encoding_is_an_error(tmp_path):
+def test_a_wrong_encoding_is_an_error(tmp_path, run):
     (tmp_path / "t.csv").write_bytes("ort,n\nKöln,1\n".encode("latin-1"))
 
-    refused(run("scan", "t.csv", "--encoding", "utf-8", cwd=tmp_path), UNREADABLE, "t.csv", "utf-8")
+    refused(run("scan", "t.csv", "--encoding", "utf-8"), UNREADABLE, "t.csv", "utf-8")
 
 
-def test_ragged_rows_are_counted_and_the_scan_goes_on(tmp_path):
-    report = scanned(tmp_path, b"a,b\n1,2\n3\n\n4,5,6\n7,8\n")
+def test_ragged_rows_are_counted_and_the_scan_goes_on(tmp_path, run):
+    report = scanned(run, tmp_path, b"a,b\n1,2\n3\n\n4,5,6\n7,8\n")
 
     assert (report["source"]["rows"], report["source"]["ragged"]) == (4, 2)
     assert [column["count"] for column in report["columns"]] == [2, 2]
@@ -238,34 +267,34 @@ def test_ragged_rows_are_counted_and_the_scan_goes_on(tmp_path):
     assert (found["severity"], found["count"], found["rows"], found["lines"]) == ("error", 2, [2, 3], [3, 5])
 
 
-def test_lines_are_those_of_the_file_where_cells_hold_line_ends(tmp_path):
-    report = scanned(tmp_path, b'a,b\n"one\ntwo\nthree",1\n\nx,inf\ny,2\n"un\n",inf\n')
+def test_lines_are_those_of_the_file_where_cells_hold_line_ends(tmp_path, run):
+    report = scanned(run, tmp_path, b'a,b\n"one\ntwo\nthree",1\n\nx,inf\ny,2\n"un\n",inf\n')
     (found,) = [finding for finding in report["findings"] if finding["rule"] == "infinite"]
 
     assert (found["rows"], found["lines"]) == ([2, 4], [6, 8])
 
 
 @pytest.mark.parametrize("content", [b"a,b\n1,2\n3,4\0\n5,6\n", b"a\0,b\n1,2\n", b"\0" * 100])
-def test_nul_bytes_do_no_harm(content, tmp_path):
+def test_nul_bytes_do_no_harm(content, tmp_path, run):
     (tmp_path / "t.csv").write_bytes(content)
-    done = run("scan", "t.csv", cwd=tmp_path)
+    done = run("scan", "t.csv")
 
     assert done.returncode in (0, UNREADABLE)
     if done.returncode:
         refused(done, UNREADABLE, "t.csv")
 
 
-def test_a_cell_of_ten_megabytes(tmp_path):
-    report = scanned(tmp_path, b"a,b\n1,2\n" + b"x" * 10_000_000 + b",3\n4,5\n")
+def test_a_cell_of_ten_megabytes(tmp_path, run):
+    report = scanned(run, tmp_path, b"a,b\n1,2\n" + b"x" * 10_000_000 + b",3\n4,5\n")
 
     assert (report["source"]["rows"], report["columns"][1]["mean"]) == (3, 10 / 3)
-    report = scanned(tmp_path, b'a,b\n1,2\n"' + b"x,\n" * 3_000_000 + b'",3\n4,5\n')
+    report = scanned(run, tmp_path, b'a,b\n1,2\n"' + b"x,\n" * 3_000_000 + b'",3\n4,5\n')
     assert (report["source"]["rows"], report["columns"][1]["mean"]) == (3, 10 / 3)
 
 
-def test_ten_thousand_columns(tmp_path):
+def test_ten_thousand_columns(tmp_path, run):
     lines = [",".join(f"x{i}" for i in range(10_000)), *[",".join(["1.5"] * 9_999 + [str(row)]) for row in range(30)]]
-    report = scanned(tmp_path, ("\n".join(lines) + "\n").encode())
+    report = scanned(run, tmp_path, ("\n".join(lines) + "\n").encode())
 
     assert report["source"]["columns"] == len(report["columns"]) == 10_000
     assert report["columns"][-1]["mean"] == 14.5
@@ -296,20 +325,20 @@ def test_dialects(end, encoding, delimiter, tmp_path):
     assert dict(report["columns"][0]["top"])['two "quoted" words'] == 1
 
 
-def test_zero_rows_and_zero_columns_of_parquet(tmp_path):
+def test_zero_rows_and_zero_columns_of_parquet(tmp_path, run):
     pq.write_table(pa.table({"a": pa.array([], pa.float64()), "b": pa.array([], pa.string())}), tmp_path / "a.parquet")
     pd.DataFrame(index=range(3)).to_parquet(tmp_path / "b.parquet", index=False)
     for name, columns in (("a.parquet", 2), ("b.parquet", 0)):
-        done = run("scan", name, "--format", "json", cwd=tmp_path)
+        done = run("scan", name, "--format", "json")
         assert done.returncode == 0, done.stderr
         assert len(json.loads(done.stdout)["columns"]) == columns
-        assert run("scan", name, cwd=tmp_path).returncode == 0
+        assert run("scan", name).returncode == 0
 
 
-def test_text_of_the_data_cannot_drive_the_terminal(tmp_path):
+def test_text_of_the_data_cannot_drive_the_terminal(tmp_path, run):
     evil = "\x1b[31mred\x1b]0;title\x07[bold]x[/bold]"
-    (tmp_path / "t.csv").write_text(f"{evil},b\n{evil},1\n{evil},inf\n?,3\n")
-    done = run("scan", "t.csv", cwd=tmp_path)
+    (tmp_path / "t.csv").write_text(f"{evil},b\n{evil},1\n{evil},inf\n?,3\n" + "a healthy line of text,4\n" * 99)
+    done = run("scan", "t.csv")
 
     assert done.returncode == 0
     assert "\x1b" not in done.stdout
@@ -317,29 +346,29 @@ def test_text_of_the_data_cannot_drive_the_terminal(tmp_path):
     assert "[bold]" in done.stdout
 
 
-def test_no_values_hides_them(tmp_path):
+def test_no_values_hides_them(tmp_path, run):
     (tmp_path / "t.csv").write_text(
         "name,value\n" + "".join(f"secret{i},{i}.123\n" for i in range(30)) + "?,987654.321\n"
     )
     for form in ("terminal", "json"):
         options = ["--format", "json"] if form == "json" else []
-        done = run("scan", "t.csv", "--no-values", *options, cwd=tmp_path)
+        done = run("scan", "t.csv", "--no-values", *options)
         assert done.returncode == 0, done.stderr
         assert "secret" not in done.stdout, form
         assert "987654" not in done.stdout, form
 
 
 @pytest.mark.parametrize(("level", "code"), [("never", 0), ("error", 0), ("warning", 1), ("info", 1)])
-def test_fail_on(level, code, tmp_path):
+def test_fail_on(level, code, tmp_path, run):
     (tmp_path / "t.csv").write_text("a,b\n1,2\n,3\n4,5\n")
 
-    assert run("scan", "t.csv", "--fail-on", level, cwd=tmp_path).returncode == code
-    assert run("scan", "t.csv", cwd=tmp_path).returncode == 0
+    assert run("scan", "t.csv", "--fail-on", level).returncode == code
+    assert run("scan", "t.csv").returncode == 0
 
 
-def test_check_exits_1_on_errors(tmp_path):
+def test_check_exits_1_on_errors(tmp_path, run):
     (tmp_path / "t.csv").write_text("a,b\n1,2\ninf,3\n4,5\n")
-    done = run("check", "t.csv", cwd=tmp_path)
+    done = run("check", "t.csv")
 
     assert done.returncode == 1
     assert "t.csv:3: a: infinite" in done.stdout

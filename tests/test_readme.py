@@ -1,11 +1,12 @@
 """The README is run: every block that begins with `$ nanclean …` shows what that command prints on sample_data/.
 
-python tests/test_readme.py     (make docs) writes down what the commands print now.
+    python tests/test_readme.py     (make docs) writes down what the commands print now, and draws docs/scan.svg.
 """
 
 from __future__ import annotations
 
 import doctest
+import html
 import os
 import re
 import shlex
@@ -17,10 +18,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-BLOCK = re.compile(r"^```(?:console|text)\n(\$ nanclean[^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
+PICTURE = ROOT / "docs" / "scan.svg"
+BLOCK = re.compile(r"^```console\n(\$ nanclean[^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PYTHON = re.compile(r"^```pycon\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PICTURED = {"label": "rented", "id": "id"}
 
 
 def printed(command: str) -> str:
@@ -44,6 +45,27 @@ def blocks() -> list[tuple[str, str]]:
     return BLOCK.findall(README.read_text(encoding="utf-8"))
 
 
+def drawn() -> str:
+    """The report of the sample table as a picture, without fonts from elsewhere."""
+    from rich.console import Console
+
+    import nanclean
+
+    os.chdir(ROOT / "sample_data")
+    console = Console(record=True, width=88, file=open(os.devnull, "w", encoding="utf-8"), force_terminal=True)
+    console.print(nanclean.scan("flats.csv", **PICTURED))
+    svg = console.export_svg(title="nanclean scan flats.csv --label rented --id id", unique_id="scan")
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+    svg = svg.replace("font-family: Fira Code", "font-family: DejaVu Sans Mono, Menlo, Consolas")
+    svg = svg.replace("<svg ", '<svg xml:space="preserve" ', 1)  # not every viewer keeps the space before a word
+    return re.sub(r"[ \t]+$", "", svg, flags=re.MULTILINE)
+
+
+def words_of(text: str) -> set[str]:
+    """Words and numbers; not what shapes are drawn of."""
+    return {word for word in re.findall(r"[\w.,]*\w", text) if word.strip("_.,")}
+
+
 def test_there_are_blocks() -> None:
     assert len(blocks()) >= 2
 
@@ -51,6 +73,12 @@ def test_there_are_blocks() -> None:
 @pytest.mark.parametrize(("command", "shown"), blocks())
 def test_a_block_shows_what_the_command_prints(command: str, shown: str) -> None:
     assert printed(command) == shown, "make docs writes it down"
+
+
+def test_the_picture_shows_what_scan_prints() -> None:
+    shown = html.unescape(re.sub(r"<[^>]+>", " ", PICTURE.read_text(encoding="utf-8")))
+    now = printed("$ nanclean scan flats.csv --label rented --id id")
+    assert not words_of(now.partition("\nNotes not shown")[0]) - words_of(shown), "make docs draws it"
 
 
 def test_the_python_examples_are_true(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,10 +107,10 @@ def test_links_lead_to_files() -> None:
 
 def main() -> None:
     """Write down what the commands print now."""
+    PICTURE.parent.mkdir(exist_ok=True)
+    PICTURE.write_text(drawn(), encoding="utf-8")
     text = README.read_text(encoding="utf-8")
-    README.write_text(
-        BLOCK.sub(lambda found: f"```console\n{found[1]}\n{printed(found[1])}```", text), encoding="utf-8"
-    )
+    README.write_text(BLOCK.sub(lambda found: f"```console\n{found[1]}\n{printed(found[1])}```", text), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -70,6 +70,8 @@ def test_counts_rows_and_lines_are_those_planted(name: str) -> None:
     for key, fault in planted(name).items():
         finding = found[key]
         assert finding.count == fault["count"], key
+        if finding.severity == "info":  # counted, not looked for
+            continue
         if fault["rows"]:
             assert list(finding.rows) == fault["rows"], key
         if fault.get("lines"):
@@ -105,7 +107,8 @@ def test_one_table_has_the_same_figures_in_every_format() -> None:
     for name in set(csv.columns.names) - set(features):
         for key in text:
             assert getattr(parquet.columns[name], key) == getattr(csv.columns[name], key), (name, key)
-    assert csv.source.complete_rows == parquet.source.complete_rows
+    words = sum(fault["count"] for fault in FAULTS["flats.csv"]["faults"] if fault["rule"] == "unparsable")
+    assert csv.source.complete_rows == parquet.source.complete_rows + words  # as text they are no missing cells
 
 
 def test_the_spellings_of_missing_are_counted_apart() -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PATIENCE = 1.0
 """Seconds without a word."""
 Advance = Callable[[int, int | None], None]
-"""Bytes done, and bytes in all if that is known. May be called from any thread."""
+"""Bytes done, and bytes in all (None or 0: not known). May be called from any thread."""
 
 
 @contextmanager
@@ -51,8 +51,8 @@ class _Bar:
             if self.closed:
                 return
             if self.shown is None:
-                self.shown = _shown(self.source, done, total)
-            self.shown.update(self.shown.task_ids[0], completed=done, total=total)
+                self.shown = _shown(self.source, done, total or None)
+            self.shown.update(self.shown.task_ids[0], completed=done, total=total or None)
 
     def close(self) -> None:
         with self.lock:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 from nanclean.column import Column, Mask
-from nanclean.detector import Detector, Figures, Hits, Telling, copied
+from nanclean.detector import Detector, Figures, Hits, Telling, copied, nothing
+from nanclean.part import learned
 from nanclean.wording import quoted
 
 
@@ -21,16 +22,22 @@ class AllMissing(Detector):
     """
 
     name: ClassVar[str] = "all_missing"
-    needs: ClassVar[tuple[str, ...]] = ("count", "missing", "missing_rows")
+    needs: ClassVar[tuple[str, ...]] = ("count", "missing")
     builtin: ClassVar[bool] = True
     absent: ClassVar[bool] = True
     example: ClassVar[str] = "all_missing"
 
+    found: bool | None = learned()
+    """Whether the column is such a one."""
+
+    def fit(self, figures: Figures) -> Self:
+        return replace(self, found=0 < figures["missing"] == figures["count"])
+
     def suspects(self, figures: Figures) -> bool:
-        return bool(figures["missing"]) and figures["missing"] == figures["count"]
+        return bool(self.found)
 
     def mask(self, column: Column) -> Mask:
-        return copied(column.missing, column)
+        return copied(column.missing, column) if self.found else nothing(column)
 
     def tell(self, figures: Figures, hits: Hits, values: bool = True) -> Telling:
         hint = f"{quoted(figures['name'])}: all_missing -> drop_column"

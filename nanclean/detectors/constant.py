@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 
 from nanclean.column import Column, Mask
-from nanclean.detector import EVERYTHING, Detector, Figures, Hits, Severity, Telling
+from nanclean.detector import EVERYTHING, Detector, Figures, Hits, Severity, Telling, nothing
+from nanclean.part import learned
 from nanclean.wording import quoted, shown
 
 
@@ -30,10 +31,18 @@ class Constant(Detector):
     builtin: ClassVar[bool] = True
     example: ClassVar[str] = "constant"
 
+    found: bool | None = learned()
+    """Whether the column is such a one."""
+
+    def fit(self, figures: Figures) -> Self:
+        return replace(self, found=bool(figures["constant"]) and figures["count"] - figures["missing"] > 1)
+
     def suspects(self, figures: Figures) -> bool:
-        return bool(figures["constant"]) and figures["count"] - figures["missing"] > 1
+        return bool(self.found)
 
     def mask(self, column: Column) -> Mask:
+        if not self.found:
+            return nothing(column)
         mask = np.ones(column.cells, dtype=bool)
         for without in (column.missing, column.absent):
             if without is not None:

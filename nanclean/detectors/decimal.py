@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from nanclean.column import Column, Mask
 from nanclean.detector import Detector, Figures, Hits, Severity, Telling, spelled
-from nanclean.detectors._spelling import DRESSED, dressed, matching, may_start_numbers
+from nanclean.detectors._spelling import candidates, dressed, in_clothes
 from nanclean.wording import listed, percent
 
 ENOUGH = 3
@@ -35,10 +35,10 @@ class Decimal(Detector):
     example: ClassVar[str] = "decimal"
 
     def touches(self, column: Column) -> bool:
-        return may_start_numbers(column)
+        return bool(candidates(column).size)
 
     def mask(self, column: Column) -> Mask:
-        return matching(column, "|".join(DRESSED.values()))
+        return in_clothes(column)
 
     def tell(self, figures: Figures, hits: Hits, values: bool = True) -> Telling | None:
         there = figures["count"] - figures["missing"]

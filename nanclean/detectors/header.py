@@ -108,11 +108,10 @@ def _mostly(figures: Figures) -> bool:
         return _numeric(figures)
     classes = figures["classes"] or {}
     numbers = sum(classes.get(kind, 0) for kind in ("integer", "decimal", "infinite"))
-    top = [str(value) for value, _ in figures["top"] or ()]
-    in_clothes = sum(dressed(value) is not None for value in top)
-    return 2 * numbers >= max(figures["count"] - figures["missing"], 1) or (
-        bool(top) and 5 * in_clothes >= 4 * len(top)
-    )
+    top = figures["top"] or ()
+    in_clothes = sum(count for value, count in top if dressed(str(value)) is not None)
+    there = max(figures["count"] - figures["missing"], 1)
+    return bool(2 * numbers >= there or 0 < 4 * sum(count for _, count in top) <= 5 * in_clothes)
 
 
 def _is_text(figures: Figures) -> bool:
@@ -135,5 +134,5 @@ def _are_names(numbers: Sequence[str]) -> bool:
     if not all(step > 0 for step in steps):
         return False
     whole = all(number.isdigit() for number in numbers)
-    even = len(steps) > 2 and max(steps) - min(steps) <= 1e-6 * max(map(abs, values))
+    even = len(steps) > 1 and max(steps) - min(steps) <= 1e-6 * max(map(abs, values))
     return even or (whole and (len(numbers) > 2 or all(value < 3000 for value in values)))

@@ -9,7 +9,7 @@ from nanclean.column import Column, Mask
 from nanclean.detector import Detector, Figures, Hits, Severity, Telling, copied
 from nanclean.wording import listed, percent, quoted, shown
 
-ARRAYS = frozenset({"npy", "numpy"})
+ARRAYS = frozenset({"npy", "array"})
 """Formats without another way to say "missing", so that NaN is what somebody computed."""
 REST = {
     "integer": "impute(median)",

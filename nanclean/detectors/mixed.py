@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
-from nanclean.column import Column, Mask, Values
+from nanclean.column import Column, Mask
 from nanclean.detector import Detector, Figures, Hits, Severity, Telling, nothing, spelled
 from nanclean.detectors._spelling import NUMBER, dressed, matching, present
+from nanclean.part import learned
 from nanclean.wording import percent, quoted, several
 
 CODE = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_./ -]+")
@@ -35,13 +36,20 @@ class Mixed(Detector):
     builtin: ClassVar[bool] = True
     example: ClassVar[str] = "mixed"
 
-    def suspects(self, figures: Figures) -> bool:
+    found: bool | None = learned()
+    """Whether the column is such a one."""
+
+    def fit(self, figures: Figures) -> Self:
         numbers, counted = _numbers(figures)
         codes = any(PADDED.fullmatch(str(value).strip()) for value, _ in figures["top"] or ())
-        return 2 * numbers >= counted and 20 * numbers < 19 * counted and counted > 2 and not codes
+        between = 2 * numbers >= counted and 20 * numbers < 19 * counted
+        return replace(self, found=between and counted > 2 and not codes)
+
+    def suspects(self, figures: Figures) -> bool:
+        return bool(self.found)
 
     def mask(self, column: Column) -> Mask:
-        return ~matching(column, NUMBER) & present(column) if isinstance(column, Values) else nothing(column)
+        return ~matching(column, NUMBER) & present(column) if self.found else nothing(column)
 
     def tell(self, figures: Figures, hits: Hits, values: bool = True) -> Telling | None:
         texts = [value.strip() for value in hits.values if isinstance(value, str)]

@@ -281,7 +281,7 @@ def _symbols(figures: Figures) -> set[str]:
     found = {word for word in found | set(top) if word in SYMBOLS or word.lower() in SYMBOL_WORDS}
     others = [value for value in top if value not in found]
     strange = [value for value in others if not any(c.isalnum() for c in value)]
-    if 2 * len(strange) >= max(len(others), 1) or len(found) > 3:  # + and -, or the punctuation of a text
+    if 2 * len(strange) >= max(len(others), 1) or len(found & SYMBOLS) > 3:  # + and -, or the punctuation of a text
         return set()
     if {"*", "**"} <= found:  # marks of significance
         found -= {"*", "**"}

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -84,6 +84,21 @@ class Layout:
     @property
     def rows(self) -> int:
         return math.prod(self.rest)
+
+    @property
+    def group(self) -> int:
+        """Of an array with three axes or more that is one column: the values of each record along axis 0. Otherwise 0."""
+        return math.prod(self.shape[1:]) if self.axis is None and len(self.shape) > 2 else 0
+
+    @property
+    def records(self) -> int:
+        """How many records the report counts."""
+        return self.shape[0] if self.group else self.rows
+
+    def inside(self, record: int, value: int) -> str:
+        """`[3, 0, 17]` for a value of a record along axis 0; values count in C order."""
+        found = [record, *(int(i) for i in np.unravel_index(value, self.shape[1:]))]
+        return f"[{', '.join(map(str, found))}]"
 
     def index(self, record: int, column: int | None) -> str:
         """`[3, 0, 17]`, with `:` for an axis that is not meant."""
@@ -168,6 +183,8 @@ def width(dtype: np.dtype) -> int:
 class ArraySource(Source):
     """An array as a table, wherever its values are."""
 
+    quick: ClassVar[bool] = True
+
     def __init__(self, path: str, size: int | None, name: str, dtype: np.dtype, layout: Layout) -> None:
         self.path, self.size, self.dtype, self.layout = path, size, dtype, layout
         self._name = name
@@ -187,7 +204,7 @@ class ArraySource(Source):
 
     @property
     def facts(self) -> Facts:
-        return Facts(rows=self.layout.rows, notes=list(self._notes()))
+        return Facts(rows=self.layout.records, notes=list(self._notes()))
 
     def _notes(self) -> Iterator[str]:
         shape = self.layout.shape
@@ -200,20 +217,28 @@ class ArraySource(Source):
             if part.dtype.kind == "V":
                 yield f"{of_all}: {part.dtype.itemsize} bytes without a type (bfloat16?) were not looked into."
 
-    def where(self, rows: Sequence[int], column: int | None = None) -> list[str]:
+    def where(
+        self, rows: Sequence[int], column: int | None = None, cells: Sequence[int] | None = None
+    ) -> list[str]:
+        if self.layout.group:
+            values = cells or [0] * len(rows)
+            return [f"{self._name}{self.layout.inside(r, value)}" for r, value in zip(rows, values, strict=True)]
         if self._parts:
             part = "" if column is None else self._parts[column].index
             return [f"{self._name}{self.layout.index(row, None)}{part}" for row in rows]
         return [f"{self._name}{self.layout.index(row, column)}" for row in rows]
 
     def splits(self) -> Iterator[Split]:
-        rows, batch = self.layout.rows, self._batch_rows()
-        size = max(SPLIT_BYTES // max(self.layout.columns * self.dtype.itemsize, 1) // batch, 1) * batch
+        rows, batch = self.layout.records, self._batch_rows()
+        width = self.layout.group or self.layout.columns
+        size = max(SPLIT_BYTES // max(width * self.dtype.itemsize, 1) // batch, 1) * batch
         for index, start in enumerate(range(0, rows, size)):
             yield ArraySplit(self, index, start, min(start + size, rows))
 
     def sample(self) -> Batch | None:
         """Blocks from 16 places, or all of a small array."""
+        if self.layout.group and not self._parts:
+            return self._sample_of_group()
         rows, batch = self.layout.rows, self._batch_rows()
         if not rows or not self.fields:
             return None
@@ -226,6 +251,26 @@ class ArraySource(Source):
         columns = [np.concatenate(each) for each in zip(*blocks, strict=True)]
         return Batch(0, len(columns[0]), columns)
 
+    def _sample_of_group(self) -> Batch | None:
+        """Some values from 16 places, whatever records they belong to."""
+        values = self.layout.rows
+        if not values:
+            return None
+        size = min(SAMPLED, -(-values // PLACES))
+        starts = sorted({min(values * i // PLACES, values - size) for i in range(PLACES)})
+        return Batch(0, len(starts), [np.stack([_ready(self.items(start, size)) for start in starts])])
+
+    def _groups(self, start: int, stop: int) -> Iterator[tuple[int, int, list[np.ndarray]]]:
+        """(records, values of a record), in C order."""
+        group, records = self.layout.group, self.layout.records
+        for at, end in _steps(start, stop, max(ROWS_OF_ONE // group, 1)):
+            if self.layout.fortran:
+                runs = [self.items(place * records + at, end - at) for place in _fortran_places(self.layout.shape[1:])]
+                found = np.stack(runs, axis=1)
+            else:
+                found = self.items(at * group, (end - at) * group).reshape(end - at, group)
+            yield at, end - at, [_ready(found)]
+
     # --- blocks of columns
 
     def blocks(self, start: int, stop: int, wanted: Sequence[int]) -> Iterator[tuple[int, int, Sequence[np.ndarray]]]:
@@ -234,6 +279,8 @@ class ArraySource(Source):
             yield start, stop - start, []
         elif self._parts:
             yield from self._records(start, stop, wanted)
+        elif self.layout.group:
+            yield from self._groups(start, stop)
         elif self.layout.columns == 1:
             for at, end in _steps(start, stop, self._batch_rows()):
                 yield at, end - at, [_ready(self.items(at, end - at))] * len(wanted)
@@ -292,6 +339,13 @@ class ArraySource(Source):
             yield at * inner, (end - at) * inner, list(columns)
 
 
+def _fortran_places(shape: tuple[int, ...]) -> Iterator[int]:
+    """Where the values of a record lie in Fortran order, in C order."""
+    steps = [math.prod(shape[:i]) for i in range(len(shape))]
+    for index in product(*map(range, shape)):
+        yield sum(i * step for i, step in zip(index, steps, strict=True))
+
+
 def _turn(slabs: np.ndarray, columns: np.ndarray, chosen: slice | list[int]) -> None:
     """Some columns of (slabs, columns, inner), to be written as (columns, slabs * inner)."""
     inner = slabs.shape[2]
@@ -314,6 +368,10 @@ class ArraySplit(Split):
     start: int
     stop: int
 
+    @property
+    def share(self) -> float:
+        return self.stop / max(self.source.layout.records, 1)
+
     def batches(self, columns: Sequence[int] | None = None) -> Iterator[Batch]:
         wanted = range(len(self.source.fields)) if columns is None else columns
         for start, rows, found in self.source.blocks(self.start, self.stop, wanted):
@@ -324,7 +382,7 @@ class ArraySplit(Split):
 class MemorySource(ArraySource):
     """An array in memory, with its values one after the other. Nothing is copied but rows that become columns."""
 
-    format = "array"
+    format: ClassVar[str] = "array"
 
     def __init__(self, array: np.ndarray, axis: int | None, path: str) -> None:
         fortran = array.ndim > 1 and array.flags.f_contiguous and not array.flags.c_contiguous
@@ -338,7 +396,7 @@ class MemorySource(ArraySource):
 class StridedSource(ArraySource):
     """An array in memory with gaps between its values: each column is gathered by itself."""
 
-    format = "array"
+    format: ClassVar[str] = "array"
 
     def __init__(self, array: np.ndarray, axis: int | None, path: str) -> None:
         self._array = array

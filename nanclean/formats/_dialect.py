@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nanclean.errors import UsageError
-from nanclean.formats._records import Block, QuoteError, Style, record_cells, scan
+from nanclean.formats._records import Block, Positions, QuoteError, Style, scan
 
 DELIMITERS = ",;\t|"
 _WORDS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
@@ -52,7 +52,7 @@ def look(text: Block, delimiter: str, header: bool, more: bool) -> Guess | None:
     found = scan(text, style, more)
     if found is None or not found.records:
         return None
-    cells = record_cells(text[: found.stop], style)
+    cells = Positions(text[: found.stop], style).cells()
     data = cells[1:] if header and cells.size > 1 else cells
     values, counts = np.unique(data, return_counts=True)
     best = counts.argmax()
@@ -102,20 +102,19 @@ def _only_decimal_commas(text: Block) -> bool:
 
 
 def unique_names(header: Sequence[str | None]) -> tuple[str, ...]:
-    """Names for the columns: `unnamed_0` for the first empty cell, `x.1` for the second x; none stands twice."""
+    """Names for the columns: `unnamed_4` for an empty fifth cell, `x.1` for the second x; none stands twice."""
     taken = {cell for cell in header if cell}
     used: set[str] = set()
     numbers: dict[str, int] = {}
     names = []
-    for cell in header:
-        name = cell or ""
-        if not name.strip() or name in used:
-            stem, number = (f"{name}.", 1) if name.strip() else ("unnamed_", 0)
-            number = numbers.get(stem, number)
-            while f"{stem}{number}" in taken:
+    for position, cell in enumerate(header):
+        name = cell if cell and cell.strip() else f"unnamed_{position}"
+        if name in used or (name != cell and name in taken):
+            number = numbers.get(name, 1)
+            while f"{name}.{number}" in taken:
                 number += 1
-            numbers[stem] = number + 1
-            name = f"{stem}{number}"
+            numbers[name] = number + 1
+            name = f"{name}.{number}"
         used.add(name)
         names.append(name)
     return tuple(names)

@@ -8,9 +8,8 @@ from nanclean.errors import InputError
 from nanclean.format import ReadOptions
 from nanclean.formats import _pieces
 from nanclean.formats._dialect import Guess, find_delimiter, look, told_delimiter, unique_names
-from nanclean.formats._parse import TextParser
 from nanclean.formats._pieces import larger, unclosed
-from nanclean.formats._records import Block, QuoteError, Style, lines_before, record_cells, record_starts
+from nanclean.formats._records import Block, Positions, QuoteError, Style, lines_before, split_record
 from nanclean.formats._textfile import TextFile
 
 BEGINNING = 64 << 10
@@ -18,6 +17,7 @@ BEGINNING = 64 << 10
 ENOUGH = 8
 """Records to judge a delimiter by; the look is widened for them, but not beyond …"""
 FAR = 4 << 20
+_CONTROLS = bytes({*range(1, 32)} - set(b"\t\n\f\r"))
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ def layout(file: TextFile, options: ReadOptions) -> Layout:
         names = tuple(f"c{number}" for number in range(guess.usual))
         return Layout(style, names, file.encoding.mark, 1, None, _first(file, block, 0, style))
 
-    start = int(record_starts(block, Style(style.delimiter))[0])
+    start = int(Positions(block, Style(style.delimiter)).starts[0])
     stop = start + _line_stop(block[start:], style.delimiter)
-    header = tuple(cell or "" for cell in _cells(file, block[start:stop], style))
+    header = _cells(file, block[start:stop], style)
     line = 1 + lines_before(block, stop)
     first = _first(file, block, stop, style)
     notes = _notes(guess) if guess.records > 1 else ()
@@ -67,7 +67,7 @@ def _beginning(file: TextFile, delimiter: str | None, header: bool) -> tuple[Blo
         while True:
             size = min(size, file.size - file.encoding.mark)
             block, more = file.block(handle, file.encoding.mark, bytearray(size), 1)
-            _refuse_binary(file, block)
+            _refuse_binary(file, block, delimiter)
             try:
                 if delimiter:
                     guess = look(block, delimiter, header, more)
@@ -85,39 +85,43 @@ def _beginning(file: TextFile, delimiter: str | None, header: bool) -> tuple[Blo
             size = larger(file, size, block, Style(ord(delimiter or preferred)), 1)
 
 
-def _refuse_binary(file: TextFile, block: Block) -> None:
-    if file.encoding.direct and not file.told and block.count(0) * 3 > len(block):
+def _refuse_binary(file: TextFile, block: Block, delimiter: str | None) -> None:
+    """Some NUL bytes and control characters are no reason."""
+    if file.told:
+        return
+    if max(block[0::2].count(0), block[1::2].count(0)) * 20 > len(block) * 9:  # nine tenths of every other byte
         raise InputError(
             f"{file.path}: is not text, or UTF-16 without a byte order mark",
             hint="if it is UTF-16, say --encoding utf-16-le or utf-16-be",
         )
+    text = block.translate(None, (delimiter or "").encode())
+    if len(text) - len(text.translate(None, _CONTROLS)) > len(block) // 20:  # in a compressed file it is a tenth
+        raise InputError(f"{file.path}: is not text", hint="is it compressed, or a spreadsheet? Save it as CSV first")
 
 
 def _line_stop(block: Block, delimiter: int) -> int:
     """Where the first record ends, without blank lines behind it."""
-    starts = record_starts(block, Style(delimiter, width=1))  # where blank lines are records, too
+    starts = Positions(block, Style(delimiter, width=1)).starts  # where blank lines are records, too
     return int(starts[1]) if starts.size > 1 else len(block)
 
 
 def _first(file: TextFile, block: Block, start: int, style: Style) -> tuple[str | None, ...] | None:
     """The cells of the first record from there on."""
     rest = block[start:]
-    starts = record_starts(rest, style).tolist() if rest else []
+    starts = Positions(rest, style).starts.tolist()
     if not starts:
         return None
     record = rest[starts[0] :]
-    record = record[: _line_stop(record, style.delimiter)]
-    return _cells(file, record, style)
+    cells = _cells(file, record[: _line_stop(record, style.delimiter)], style)
+    return tuple(cell or None for cell in cells)
 
 
-def _cells(file: TextFile, record: Block, style: Style) -> tuple[str | None, ...]:
+def _cells(file: TextFile, record: Block, style: Style) -> tuple[str, ...]:
     """The cells of one record, however many."""
-    width = record_cells(record, Style(style.delimiter))
-    if not width.size:
-        return (None,)  # a blank line in a file of one column
-    text = file.to_utf8(record, 1) if file.encoding.direct else record
-    parsed = TextParser(Style(style.delimiter, int(width[0]))).parse(text, quoted=True)
-    return tuple(column[0].as_py() for column in parsed.columns)
+    cells = split_record(record, style.delimiter)
+    if not file.encoding.direct:
+        return tuple(cell.decode() for cell in cells)
+    return tuple(bytes(file.to_utf8(cell, 1)).decode() for cell in cells)
 
 
 def _position(file: TextFile, block: Block, stop: int) -> int:

@@ -11,6 +11,7 @@ which quotes stand at odd places.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,23 +103,17 @@ def _scan_positions(block: Block, style: Style, more: bool) -> Stretch | None:
     return Stretch(found.stop, found.starts.size, int(np.searchsorted(found.line_ends, found.stop)), quoted=True)
 
 
-def record_starts(block: Block, style: Style) -> np.ndarray:
-    """int64: where the records of a block of whole records begin."""
-    return Positions(block, style, more=False).starts
+def split_record(record: Block, delimiter: int) -> list[bytes]:
+    """The cells of one record, as parsers give them: without line end and quotes, doubled ones as one."""
+    stops = Positions(record, Style(delimiter)).delimiters().tolist()
+    line = bytes(record).rstrip(b"\r\n")
+    cells = [line[start:stop] for start, stop in zip([0, *(stop + 1 for stop in stops)], [*stops, None], strict=True)]
+    return [_unquoted(cell) if cell.startswith(b'"') else cell for cell in cells]
 
 
-def record_lines(block: Block, style: Style) -> np.ndarray:
-    """int64: how many line ends stand before each record of a block of whole records."""
-    found = Positions(block, style, more=False)
-    return np.searchsorted(found.line_ends, found.starts)
-
-
-def record_cells(block: Block, style: Style) -> np.ndarray:
-    """int64: how many cells each record of a block of whole records has."""
-    found = Positions(block, style, more=False)
-    delimiters = found.outside(np.flatnonzero(found.codes == style.delimiter))
-    bounds = np.searchsorted(delimiters, np.append(found.starts, found.stop))
-    return np.diff(bounds) + 1
+def _unquoted(cell: bytes) -> bytes:
+    parts = re.fullmatch(rb'"((?:[^"]|"")*+)"(.*)', cell, re.DOTALL)
+    return parts[1].replace(b'""', b'"') + parts[2] if parts else cell
 
 
 def lines_before(block: Block, position: int) -> int:
@@ -193,15 +188,16 @@ class Positions:
     `edges` are the quotes that open (even) and close (odd) a region; doubled ones are none.
     """
 
-    def __init__(self, block: Block, style: Style, more: bool) -> None:
+    def __init__(self, block: Block, style: Style, more: bool = False) -> None:
         self.codes = np.frombuffer(block, np.uint8)
+        self._delimiter = style.delimiter
         self.line_ends = _line_ends(self.codes, more)
         quotes = np.flatnonzero(self.codes == QUOTE) if block.find(QUOTE) >= 0 else np.empty(0, np.int64)
         self.edges = _edges(self.codes, quotes, style.delimiter)
-        _check_quotes(self.codes, self.edges, self.line_ends, style.delimiter, more)
+        self._check_quotes(block, more)
 
         ends = self.outside(self.line_ends) + 1
-        if not more and (not ends.size or ends[-1] < self.codes.size):
+        if not more and self.codes.size and (not ends.size or ends[-1] < self.codes.size):
             ends = np.append(ends, self.codes.size)  # the last line has no end
         self.stop = int(ends[-1]) if ends.size else 0
         starts = np.concatenate([np.zeros(min(1, ends.size), np.int64), ends[:-1]])
@@ -209,6 +205,38 @@ class Positions:
             first = self.codes[starts]
             starts = starts[(first != FEED) & (first != RETURN)]
         self.starts = starts
+
+    def _check_quotes(self, block: Block, more: bool) -> None:
+        """Raise QuoteError where rows would be swallowed.
+
+        A region that spans lines and is followed by text, as in `"a⏎b,"c"`, was not meant so: the quote that seems to
+        close it opens the next cell. Within one line such text is only badly written.
+        """
+        closing = self.edges[1::2]
+        opening = self.edges[::2][: closing.size]
+        ends_field = _table(self._delimiter, FEED, RETURN)
+        wrong = ~ends_field[self.codes.take(closing + 1, mode="clip")] & (closing + 1 < self.codes.size)
+        if wrong.any():
+            opening, closing = opening[wrong], closing[wrong]
+            torn = np.searchsorted(self.line_ends, opening) != np.searchsorted(self.line_ends, closing)
+            padding = re.compile(rb"[ \t]*([\r\n\x%02x]|\Z)" % self._delimiter)
+            for first, last in zip(opening[torn].tolist(), closing[torn].tolist(), strict=True):
+                if not padding.match(block, last + 1):
+                    raise QuoteError(first)
+        if self.edges.size % 2 and not more:
+            raise QuoteError(int(self.edges[-1]))
+
+    def lines(self) -> np.ndarray:
+        """int64: how many line ends stand before each record."""
+        return np.searchsorted(self.line_ends, self.starts)
+
+    def cells(self) -> np.ndarray:
+        """int64: how many cells each record has."""
+        bounds = np.searchsorted(self.delimiters(), np.append(self.starts, self.stop))
+        return np.diff(bounds) + 1
+
+    def delimiters(self) -> np.ndarray:
+        return self.outside(np.flatnonzero(self.codes == self._delimiter))
 
     def outside(self, positions: np.ndarray) -> np.ndarray:
         """Those of the positions that are not quoted."""
@@ -248,24 +276,6 @@ def _edges(codes: np.ndarray, quotes: np.ndarray, delimiter: int) -> np.ndarray:
     opens = can_open & ~inside
     closes = np.where(odd, inside, opens)
     return np.sort(np.concatenate([starts[opens], stops[closes]]))
-
-
-def _check_quotes(codes: np.ndarray, edges: np.ndarray, line_ends: np.ndarray, delimiter: int, more: bool) -> None:
-    """Raise QuoteError where rows would be swallowed.
-
-    A region that spans lines and is followed by text, as in `"a⏎b,"c"`, was not meant so: the quote that seems to
-    close it opens the next cell. Within one line such text is only badly written.
-    """
-    closing = edges[1::2]
-    ends_field = _table(delimiter, FEED, RETURN, QUOTE)
-    wrong = ~ends_field[codes.take(closing + 1, mode="clip")]  # at the very end of the block: the quote itself
-    if wrong.any():
-        opening, closing = edges[::2][: closing.size][wrong], closing[wrong]
-        torn = np.searchsorted(line_ends, opening) != np.searchsorted(line_ends, closing)
-        if torn.any():
-            raise QuoteError(int(opening[torn][0]))
-    if edges.size % 2 and not more:
-        raise QuoteError(int(edges[-1]))
 
 
 def _table(*codes: int) -> np.ndarray:

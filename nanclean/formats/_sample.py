@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pyarrow as pa
+import numpy as np
 
 from nanclean.batch import Batch
 from nanclean.formats._layout import Layout
-from nanclean.formats._parse import Parsed, TextParser
+from nanclean.formats._parse import TextParser
 from nanclean.formats._pieces import RECORD_LIMIT
+from nanclean.formats._records import Positions, QuoteError, Style
 from nanclean.formats._textfile import TextFile
 
 PLACES = 16
 PLACE = 128 << 10
 """Bytes that are read at a place; more in wide tables, fewer in small files."""
-RECORDS = 16_384
+RECORDS = 65_536
 
 
 def sample(file: TextFile, layout: Layout) -> Batch | None:
-    """Small files: all of it. A piece that begins within a quoted cell falls out of step and is dropped."""
+    """Small files: all of it."""
     room = file.size - layout.start
-    size = max(PLACE, (layout.style.width or 1) * 256)
+    size = max(PLACE, (layout.style.width or 1) * 64)
     if room > size:
         size = max(min(size, room // (4 * PLACES)), min(room, 4096))
         spread = [number * (room - size) // (PLACES - 1) // 4 * 4 for number in range(PLACES)]
@@ -31,34 +30,34 @@ def sample(file: TextFile, layout: Layout) -> Batch | None:
 
 
 def _batch(file: TextFile, layout: Layout, places: list[int], size: int) -> Batch | None:
-    parser = TextParser(layout.style)
-    found = [parsed for text in _texts(file, layout.start, places, size) if (parsed := _parsed(parser, text))]
-    most = RECORDS // len(places)
-    rows = sum(min(parsed.rows, most) for parsed in found)
-    if not rows:
-        return None
-    columns = zip(*([column.slice(0, most) for column in parsed.columns] for parsed in found), strict=True)
-    return Batch(0, rows, [pa.concat_arrays(column) for column in columns])
-
-
-def _texts(file: TextFile, start: int, places: list[int], size: int) -> Iterator[bytes]:
-    """From line end to line end, in UTF-8. They may be quoted line ends."""
+    """What stands at some places behind the beginning of the data."""
+    texts = []
     with file.open() as handle:
         for place in places:
-            text = file.encoding.approximately(file.read(handle, start + place, size))
-            begin = _line_end(text) if place else 0
-            stop = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1 if start + place + size < file.size else len(text)
-            yield text[begin:stop]
+            raw = file.read(handle, layout.start + place, size)
+            more = layout.start + place + size < file.size
+            text = file.encoding.approximately(raw)
+            texts.append(_records(text[_line_end(text) if place else 0 :], layout.style, more, RECORDS // len(places)))
+    text = b"".join(texts)
+    if not text:
+        return None
+    parsed = TextParser(layout.style).parse(text, quoted=b'"' in text)
+    return Batch(0, parsed.rows, parsed.columns) if parsed.rows else None
 
 
 def _line_end(text: bytes) -> int:
-    """Behind the first line end."""
+    """Behind the first line end. It may be a quoted one."""
     return min((at + 1 for at in (text.find(b"\n"), text.find(b"\r")) if at >= 0), default=len(text))
 
 
-def _parsed(parser: TextParser, text: bytes) -> Parsed | None:
+def _records(text: bytes, style: Style, more: bool, most: int) -> bytes:
+    """The first records of a text; nothing if it seems to begin within a quoted cell."""
     try:
-        parsed = parser.parse(text, quoted=b'"' in text) if text else None
-    except pa.ArrowInvalid:  # nothing but half a record
-        return None
-    return parsed if parsed and parsed.rows > parsed.ragged.size else None
+        found = Positions(text, style, more)
+    except QuoteError:
+        return b""
+    starts = np.append(found.starts, found.stop)
+    if starts.size < 2 or (found.cells() == style.width).mean() < 0.5:
+        return b""
+    text = text[: starts[min(starts.size - 1, most)]]
+    return text if text.endswith((b"\n", b"\r")) else text + b"\n"

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, ClassVar
 
-import numpy as np
-
 from nanclean.batch import Batch
 from nanclean.errors import NancleanError
 from nanclean.format import Facts, Field, ReadOptions, Source, Split
@@ -18,7 +16,7 @@ from nanclean.formats._encoding import Raw
 from nanclean.formats._layout import Layout, layout
 from nanclean.formats._parse import Parsed, TextParser
 from nanclean.formats._pieces import PIECE, Piece, pieces
-from nanclean.formats._records import record_lines
+from nanclean.formats._records import Positions
 from nanclean.formats._sample import sample
 from nanclean.formats._textfile import TextFile
 
@@ -88,11 +86,13 @@ class CsvSource(Source):
             for number, some in groupby(sorted(set(rows)), key=lambda row: bisect_right(firsts, row) - 1):
                 piece = every[number]
                 text = self._file.to_utf8(self._file.read(handle, piece.start, piece.stop - piece.start), piece.line)
-                before = record_lines(bytes(text), self._layout.style)
+                before = Positions(bytes(text), self._layout.style).lines()
                 found |= {row: piece.line + int(before[row - piece.record]) for row in some}
         return [found[row] for row in rows]
 
-    def where(self, rows: Sequence[int], column: int | None = None) -> list[str]:
+    def where(
+        self, rows: Sequence[int], column: int | None = None, cells: Sequence[int] | None = None
+    ) -> list[str]:
         return [f"line {line}" for line in self.lines(rows)]
 
     def _split(self, index: int) -> CsvSplit | None:
@@ -130,6 +130,10 @@ class CsvSplit(Split):
     pieces: tuple[Piece, ...]
     ragged: RaggedRecords
 
+    @property
+    def share(self) -> float:
+        return self.pieces[-1].stop / max(self.file.size, 1)
+
     def batches(self, columns: Sequence[int] | None = None) -> Iterator[Batch]:
         parser = TextParser(self.layout.style, columns)
         buffer = memoryview(bytearray(max(piece.stop - piece.start for piece in self.pieces)))
@@ -159,7 +163,7 @@ class CsvSplit(Split):
     def _note(self, piece: Piece, parsed: Parsed, text: Raw) -> None:
         def found() -> list[tuple[int, int, int]]:
             some = parsed.ragged[:RAGGED]
-            lines = piece.line + record_lines(bytes(text), self.layout.style)[some]
+            lines = piece.line + Positions(bytes(text), self.layout.style).lines()[some]
             return list(zip((piece.record + some).tolist(), lines.tolist(), parsed.ragged_cells.tolist(), strict=False))
 
         self.ragged.add(piece.record, parsed.ragged.size, found)

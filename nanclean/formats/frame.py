@@ -60,7 +60,7 @@ class Holder:
     """A column in memory, which gives the cells of some rows."""
 
     name: str
-    type: str | None
+    type: str
     bits: int | None
     rows: int
     take: Callable[[int, int], Raw]
@@ -103,7 +103,9 @@ class FrameSource(Source):
             end = min(at + BATCH_ROWS, stop)
             yield Batch(at, end - at, [column.take(at, end) for column in wanted])
 
-    def where(self, rows: Sequence[int], column: int | None = None) -> list[str]:
+    def where(
+        self, rows: Sequence[int], column: int | None = None, cells: Sequence[int] | None = None
+    ) -> list[str]:
         return [f"row {row + 1}" for row in rows]
 
 
@@ -115,6 +117,10 @@ class FrameSplit(Split):
     index: int
     start: int
     stop: int
+
+    @property
+    def share(self) -> float:
+        return self.stop / max(self.source.facts.rows, 1)
 
     def batches(self, columns: Sequence[int] | None = None) -> Iterator[Batch]:
         return self.source.batches(self.start, self.stop, columns)
@@ -370,11 +376,11 @@ def _cells(name: str, cells: list[Any]) -> Holder:
     if all(issubclass(kind, bool | np.bool_) for kind in kinds):
         bits = np.fromiter((bool(cell) for cell in cells), bool, len(cells))
         return _arrow(name, pa.Array.from_buffers(pa.bool_(), len(cells), [bitmap(~null), bitmap(bits)]))
-    if all(issubclass(kind, complex | np.complexfloating | numbers.Real) for kind in kinds):
-        return _numpy(name, np.array([complex(math.nan, math.nan) if c is None else c for c in cells], np.complex128))
+    if all(issubclass(kind, complex | np.complexfloating) or _is_number(kind) for kind in kinds):
+        lost = complex(math.nan, math.nan)  # NumPy has no null
+        return _numpy(name, np.array([lost if cell is None else complex(cell) for cell in cells]))
     if all(issubclass(kind, str | bool | np.bool_) or _is_number(kind) for kind in kinds):
-        texts = strings([None if cell is None else _text(cell) for cell in cells])
-        return Holder(name, None, None, len(cells), lambda start, stop: texts.slice(start, stop - start))
+        return _arrow(name, strings([None if cell is None else _text(cell) for cell in cells]))
     return _arrow(name, _known_to_arrow(cells, kinds, null))
 
 

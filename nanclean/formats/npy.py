@@ -49,7 +49,6 @@ class NpySource(ArraySource):
     """An NPY file."""
 
     format: ClassVar[str] = "npy"
-    quick: ClassVar[bool] = True
 
     def __init__(self, file: InputFile, header: Header, layout: Layout) -> None:
         stem = PurePath(file.path).stem

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nanclean.batch import Batch
+from nanclean.column import lazy
 from nanclean.errors import InputError
 from nanclean.escaping import shortened
 from nanclean.format import Facts, Field, ReadOptions, Source, Split
@@ -42,7 +43,8 @@ AHEAD = 2
 WIDE = 500
 """With more columns than this the sample is not kept, and taken in groups of so many."""
 PROBED = 1024
-"""Records whose text is measured before it is read."""
+"""Records of text or lists that are measured before any are read."""
+WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 8, "FLOAT": 4, "DOUBLE": 8}
 LONG = 1 << 12
 """Bytes of a text that a batch of usual size could not hold once for each row."""
 
@@ -100,7 +102,9 @@ class ParquetSource(Source):
     def splits(self) -> Iterator[Split]:
         return iter(self._splits)
 
-    def where(self, rows: Sequence[int], column: int | None = None) -> list[str]:
+    def where(
+        self, rows: Sequence[int], column: int | None = None, cells: Sequence[int] | None = None
+    ) -> list[str]:
         return [f"row {row + 1}" for row in rows]
 
     def close(self) -> None:
@@ -200,32 +204,42 @@ class ParquetSource(Source):
 
     def _batch_rows(self, read: Sequence[int]) -> int:
         width = sum(self._width(leaf) for leaf in read)
+        if not all(self._is_fixed(leaf) for leaf in read):
+            width = max(width, self._densest)
         return int(max(1, min(BATCH_ROWS, BATCH_BYTES // max(width, 1))))
 
+    # The footer also knows the size of each column of a row group. Asking for it ends the process where a column is
+    # encrypted, so that nothing here does.
+
+    @lazy
+    def _densest(self) -> float:
+        """The most bytes that a record has in a row group that is larger than a batch, as far as the footer knows."""
+        sizes = [self.metadata.row_group(g).total_byte_size for g in range(len(self._rows))]
+        return max((n / rows for n, rows in zip(sizes, self._rows, strict=True) if rows and n > BATCH_BYTES), default=0)
+
+    def _is_fixed(self, leaf: int) -> bool:
+        described = [self.metadata.schema.column(i) for i in self._leaves[leaf].columns]
+        return all(d.physical_type != "BYTE_ARRAY" and not d.max_repetition_level for d in described)
+
     def _width(self, leaf: int) -> float:
-        """About how many bytes one record has in memory, in the largest row group."""
+        """About how many bytes one record has in memory."""
         if leaf not in self._measured:
-            self._measured[leaf] = sum(map(self._column_width, self._leaves[leaf].columns))
+            if self._is_fixed(leaf):
+                described = [self.metadata.schema.column(i) for i in self._leaves[leaf].columns]
+                self._measured[leaf] = sum(WIDTHS.get(d.physical_type) or d.length for d in described)
+            else:
+                self._measured[leaf] = sum(map(self._probed, self._leaves[leaf].columns))
         return self._measured[leaf]
 
-    def _column_width(self, column: int) -> float:
-        chunk = self.metadata.row_group(self._largest).column(column)
-        rows = max(self._rows[self._largest], 1)
-        fixed = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}.get(chunk.physical_type)
-        if fixed is not None:
-            return fixed * max(chunk.num_values / rows, 1.0)
-        told = chunk.total_uncompressed_size / rows
-        return max(told, self._text_width(column)) if chunk.has_dictionary_page else told
-
-    def _text_width(self, column: int) -> float:
-        """Bytes of text for each record, by a look at the dictionary: one long text may be repeated a million times."""
+    def _probed(self, column: int) -> float:
+        """By a look at the first records, and at the dictionary: one long text may be repeated a million times."""
         path = self.metadata.schema.column(column).path
         with self._readable(f"column {shortened(path)}"):
             batches = self._reader(self.metadata, [path]).reader.iter_batches(
                 PROBED, row_groups=[self._largest], column_indices=[column], use_threads=False
             )
             batch = next(batches, None)
-            return _bytes_of_text(batch) if batch is not None and batch.num_rows else 0.0
+            return _bytes_of_record(batch) if batch is not None and batch.num_rows else 0.0
 
     # --- the sample
 
@@ -278,6 +292,10 @@ class ParquetSplit(Split):
     rows: int
     groups: tuple[int, ...]
 
+    @property
+    def share(self) -> float:
+        return (self.start + self.rows) / max(self.source.metadata.num_rows, 1)
+
     def batches(self, columns: Sequence[int] | None = None) -> Iterator[Batch]:
         return self.source.batches(self, columns)
 
@@ -291,7 +309,7 @@ def _holds_codes(type_: pa.DataType) -> bool:
     return pa.types.is_nested(type_) and "dictionary<" in str(type_)
 
 
-def _bytes_of_text(batch: pa.RecordBatch) -> float:
+def _bytes_of_record(batch: pa.RecordBatch) -> float:
     """Of one record, on average, or an eighth of the longest: it may stand anywhere, and no batch must become huge."""
     array = leaf_arrays(batch)[0]
     while is_list(array.type):

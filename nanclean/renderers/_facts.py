@@ -85,7 +85,7 @@ class _Body:
         """Everything about one column: what, where, why."""
         headline, detail = _parted(finding.message)
         yield from wrapped([*_named(finding), piece(headline)], self.width)
-        where = "" if _is_everywhere(finding) else words.places(finding.where or (), _is_more(finding))
+        where = "" if is_everywhere(finding) else words.places(finding.where or (), _is_more(finding))
         text = _sentences(where, detail)
         if text:
             yield from wrapped([piece(text)], self.width)
@@ -95,7 +95,7 @@ class _Body:
         found = self.fact.findings
         for finding in found[: self.most]:
             headline, _ = _parted(finding.message)
-            where = "" if _is_everywhere(finding) else words.places(finding.where or (), _is_more(finding), most=1)
+            where = "" if is_everywhere(finding) else words.places(finding.where or (), _is_more(finding), most=1)
             line = [*_named(finding), piece(headline)]
             yield from wrapped(line + ([piece(f"  {where}", "dim")] if where else []), self.width)
         yield from self.rest(len(found) - self.most)
@@ -203,7 +203,7 @@ def _aligned(rows: Sequence[_Row], width: int, unicode: bool) -> Iterator[Line]:
     if not rows:
         return
     left = max(cells(row.named(width)) + 2 + len(row.count) for row in rows)
-    left = min(left, max(20, width - 7 - 2 - 24))
+    left = min(left, max(20, width - 7 - 2 - 19))
     for row in rows:
         name = row.named(max(left - 2 - len(row.count), 8), unicode)
         count = padded(row.count, left - cells(name), right=True)
@@ -225,7 +225,7 @@ def _is_more(finding: Finding) -> bool:
     return (finding.count or 0) > len(finding.where or ())
 
 
-def _is_everywhere(finding: Finding) -> bool:
+def is_everywhere(finding: Finding) -> bool:
     """Every cell is meant, so that no place is worth a word."""
     return finding.count is not None and finding.count == finding.of
 
@@ -247,7 +247,7 @@ def _together(found: Iterable[Finding]) -> list[list[Finding]]:
     groups: dict[object, list[Finding]] = {}
     for finding in found:
         rows = finding.rows or []
-        known = len(rows) == finding.count or bool(finding.ranges)
+        known = len(rows) == finding.count or bool(finding.ranges) or "Always missing together" in finding.message
         key = (finding.count, tuple(rows), repr(finding.ranges)) if rows and known else finding.column
         groups.setdefault(key, []).append(finding)
     return list(groups.values())

@@ -10,6 +10,7 @@ from itertools import groupby
 
 from nanclean.renderer import View
 from nanclean.renderers import _words as words
+from nanclean.renderers._facts import is_everywhere
 from nanclean.renderers._layout import Line, Piece, cells, clipped, padded, piece, wrapped
 from nanclean.report import Column, Report
 from nanclean.wording import percent, several
@@ -25,6 +26,8 @@ _RUN = 4
 """So many similar columns make a run."""
 _LINES = 60
 """Of a folded table."""
+_REASON = 13
+"""Cells of the words that say why there is no figure."""
 _BAR_COUNTS = (20, 12, 8)
 """Bars of a shape: as many as there is room for."""
 _Found = dict[str | None, dict[str, str]]
@@ -65,7 +68,8 @@ def table(report: Report, view: View) -> Iterator[Line]:
     found: _Found = {}
     for finding in report.findings:
         if finding.severity != "info":
-            found.setdefault(finding.column, {})[finding.rule] = words.places(finding.where or (), False, most=5)
+            where = () if is_everywhere(finding) else finding.where or ()
+            found.setdefault(finding.column, {})[finding.rule] = words.places(where, False, most=5)
     entries = _entries(report.columns, found, view.verbose)
     left_out = [] if view.verbose else entries[_LINES:]
     entries = entries[: len(entries) - len(left_out)]
@@ -257,8 +261,18 @@ def _beyond(column: Column) -> str:
     if column.constant:
         return "."
     if column.outliers is None or column.outliers.iqr is None:
-        return column.reason or ""
+        return _brief(column.reason or "")
     return f"{column.outliers.iqr:,}" if column.outliers.iqr else "."
+
+
+def _brief(reason: str) -> str:
+    """As many of the first words as the column of figures is wide."""
+    text = ""
+    for word in reason.split():
+        if len(text) + len(word) >= _REASON:
+            break
+        text = f"{text} {word}".strip()
+    return text
 
 
 def shape(column: Column, bars: int, unicode: bool) -> str:

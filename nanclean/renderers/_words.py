@@ -63,6 +63,7 @@ def places(where: Sequence[str], more: bool, most: int = 3) -> str:
     dots = " .." if more or len(where) > most else ""
     numbered = [_NUMBERED.fullmatch(place) for place in shown]
     kinds = {found[1] for found in numbered if found}
-    if len(shown) < 2 or len(kinds) != 1 or not all(numbered):
+    if len(kinds) != 1 or not all(numbered):
         return ", ".join(shown) + dots
-    return f"{kinds.pop()}s " + " ".join(found[2] for found in numbered if found) + dots
+    kind = kinds.pop() + ("s" if len(shown) > 1 or dots else "")
+    return f"{kind} " + " ".join(found[2] for found in numbered if found) + dots

@@ -60,10 +60,20 @@ def test_a_closed_descriptor_is_not_given_to_a_file(tmp_path: Path) -> None:
     assert report.read_text(encoding="utf-8").startswith('{"schema": "nanclean.report/1"')
 
 
+def test_what_is_written_to_a_closed_descriptor_never_reaches_the_data(tmp_path: Path) -> None:
+    data = tmp_path / "stray.csv"
+    data.write_text("a\n1\n")
+    assert shell(f"nanclean check {data} <&- >&-").returncode == 0
+    assert data.read_text() == "a\n1\n"
+
+
 def test_an_ascii_stream_shows_everything_escaped() -> None:
     done = shell("nanclean scan $'weather \\xe6\\xbc\\xa2.csv'", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
     assert done.returncode == 0, done.stderr
     assert done.stdout.isascii()
+    done = shell("nanclean scan 'weather 漢.csv'", PYTHONIOENCODING="ascii:strict")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("weather \\u6f22.csv   26,115 rows")
 
 
 @pytest.mark.parametrize(
@@ -77,13 +87,24 @@ def test_the_environment_changes_the_looks_only(environment: dict[str, str]) -> 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_signal_ends_it_with_its_code_and_one_line_at_most(number: signal.Signals, code: int, times: int) -> None:
-    process = subprocess.Popen([*DRIVER, "scan", "slow.csv"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def test_a_signal_ends_it_with_its_code_and_one_line_at_most(
+    number: signal.Signals, code: int, times: int, tmp_path: Path
+) -> None:
+    mark = tmp_path / "cleaned"
+    process = subprocess.Popen(
+        [*DRIVER, "scan", "slow.csv"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "MARK": str(mark)},
+    )
     time.sleep(1.5)
     for _ in range(times):
         process.send_signal(number)
+        time.sleep(0.2)
     out, err = process.communicate(timeout=30)
     assert process.returncode == code
+    assert mark.exists(), "what was begun was not cleaned up"
     assert out == ""
     assert len(err.splitlines()) <= 1
 
@@ -104,9 +125,9 @@ def test_progress_is_for_terminals_and_for_what_takes_long() -> None:
         pytest.skip("script is not installed")
     quoted = " ".join(DRIVER)
     slow = shell(script.format(f"{quoted} scan slow.csv"))
-    assert "400 bytes" in slow.stdout
+    assert "250 bytes" in slow.stdout
     fast = shell(script.format(f"{quoted} scan good.csv"))
-    assert "400 bytes" not in fast.stdout
+    assert "250 bytes" not in fast.stdout
     assert "\x1b[" in fast.stdout, "a terminal has colours"
     assert shell(f"{quoted} scan slow.csv").stderr == ""
 

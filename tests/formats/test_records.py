@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import itertools
 from dataclasses import dataclass
 
 import pytest
@@ -9,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nanclean.formats import _records
-from nanclean.formats._records import QuoteError, Style, open_quote, record_cells, record_lines, record_starts, scan
+from nanclean.formats._records import Positions, QuoteError, Style, open_quote, scan, split_record
 
 COMMA = ord(",")
 
@@ -39,9 +42,9 @@ def slow(block: bytes, blank_lines: bool, delimiter: int = COMMA) -> Slow:
                 at += 1
             elif byte == 34:
                 state = "text"
-                follows = block[at + 1 : at + 2]
+                follows = (block[at + 1 :].lstrip(b" \t") if delimiter != 9 else block[at + 1 :])[:1]
                 torn = found.line_ends != opened_line
-                if follows and follows not in b',\r\n"' and torn and found.error is None:
+                if follows and follows not in b",\r\n" and torn and found.error is None:
                     found.error = opened
         elif ends_line:
             blank = block[start] in b"\r\n"
@@ -77,9 +80,10 @@ blocks = st.one_of(
     st.lists(st.sampled_from(["\n", "\r\n", '"', ",", "a" * 31, "b" * 61, "b\n" * 40, '"' + "c\n" * 70 + '"'])).map(
         "".join
     ),
-    st.lists(st.sampled_from(["x,y\n", '"x, y",z\n', '"q""q",\n', '"two\nlines",7\r\n', "\n"]), max_size=40).map(
-        "".join
-    ),
+    st.lists(
+        st.sampled_from(["x,y\n", '"x, y",z\n', '"q""q",\n', '"two\nlines",7\r\n', "\n", '"a\n" ', '"\n" x']),
+        max_size=40,
+    ).map("".join),
 ).map(str.encode)
 
 
@@ -105,9 +109,10 @@ def test_a_whole_file_equals_the_slow_parser(block: bytes, one_column: bool) -> 
     assert found is not None
     assert (found.stop, found.records, found.lines) == (len(block), len(expected.starts), expected.line_ends)
     assert found.quoted == (b'"' in block)
-    assert record_starts(block, style).tolist() == expected.starts
-    assert record_lines(block, style).tolist() == expected.lines
-    assert record_cells(block, style).tolist() == expected.cells
+    positions = Positions(block, style)
+    assert positions.starts.tolist() == expected.starts
+    assert positions.lines().tolist() == expected.lines
+    assert positions.cells().tolist() == expected.cells
 
 
 @given(blocks.filter(bool), st.integers(1, 70), st.booleans())
@@ -123,7 +128,7 @@ def test_pieces_of_any_size_add_up_to_the_whole(block: bytes, size: int, one_col
             if found is None:
                 step += size
                 continue
-            assert record_starts(block[at : at + found.stop], style).size == found.records
+            assert Positions(block[at : at + found.stop], style).starts.size == found.records
             at, records, lines, step = at + found.stop, records + found.records, lines + found.lines, size
     except QuoteError as error:
         assert at + error.position == expected.error  # noqa: PT017 - or none is raised
@@ -160,7 +165,7 @@ def test_all_line_ends_count(end: bytes) -> None:
     text = end.join([b"a,b", b"1,2", b"", b'"x' + end + b'y",3', b"4,5"])
     assert scanned(text) == (4, 5)
     assert scanned(text, width=1) == (5, 5)
-    assert record_lines(text, Style(COMMA)).tolist() == [0, 1, 3, 5]
+    assert Positions(text, Style(COMMA)).lines().tolist() == [0, 1, 3, 5]
 
 
 def test_a_carriage_return_at_the_end_of_a_block_waits_for_its_line_feed() -> None:
@@ -187,8 +192,26 @@ def test_a_quote_that_swallows_lines_is_an_error_and_one_within_a_line_is_not() 
         scan(b'a,b\n1,"x\n2,"y"\n', Style(COMMA), more=False)
     assert raised.value.position == 6
     assert scanned(b'a,b\n1,"5" disk"\n2,y\n') == (3, 3)
+    assert scanned(b'a,b\n1,"x\ny" \n"2\n"  ,y\n"z\n"\t') == (4, 6)
 
 
 def test_many_stray_quotes_are_not_slow() -> None:
     """Not by the clock: what takes a step per byte or looks back again and again does not come to an end here."""
     assert scanned(b'5" x 7",6"\n' * 200_000 + b'"a\nb",1\n') == (200_001, 200_002)
+
+
+@given(blocks.filter(bool))
+def test_cells_of_a_record_equal_pythons(block: bytes) -> None:
+    try:
+        starts = [*Positions(block, Style(COMMA)).starts.tolist(), len(block)]
+    except QuoteError:
+        return
+    rows = [row for row in csv.reader(io.StringIO(block.decode(), newline="")) if row]
+    got = [split_record(block[a:b], COMMA) for a, b in itertools.pairwise(starts)]
+    assert got == [[cell.encode() for cell in row] for row in rows]
+
+
+def test_nothing_has_no_records() -> None:
+    for style in (Style(COMMA), Style(COMMA, 1)):
+        assert scan(b"", style, more=False) is None
+        assert Positions(b"", style).starts.size == Positions(b"", style).stop == 0

@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import nanclean
+from nanclean import counting, exact
+from nanclean.formats import _arrays, _layout, _pieces, _textfile, csv, parquet
 from tests.tables import csv_bytes, hard_columns, in_three_formats
 
-ROWS = 120_000
+ROWS = 60_000
 
 
 def told(source: Any, **options: Any) -> str:
@@ -33,7 +35,7 @@ def paths(tmp_path_factory) -> dict[str, Path]:
     columns = hard_columns(ROWS, seed=2)
     columns["gaps"] = np.where(np.random.default_rng(1).random(ROWS) < 0.1, np.nan, columns["normal"])
     columns["infinite"] = np.where(np.arange(ROWS) % 10_007 == 5, np.inf, columns["cauchy"])
-    return in_three_formats(columns, tmp_path_factory.mktemp("bits"), row_group_size=20_000)
+    return in_three_formats(columns, tmp_path_factory.mktemp("bits"), row_group_size=8_000)
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet", "npy"])
@@ -51,7 +53,28 @@ def test_a_second_run_changes_nothing(form, paths):
     assert told(paths[form]) == told(paths[form])
 
 
-@pytest.mark.parametrize("rows", [1_000, 7_777, 65_536, 200_000])
+KNOBS = {
+    "small splits": [(_arrays, "SPLIT_BYTES", 1 << 20), (parquet, "SPLIT_ROWS", 9_000), (csv, "SPLIT", 1 << 20)],
+    "small batches": [
+        *[(_arrays, "ROWS", 1_000), (_arrays, "BATCH_BYTES", 1 << 16), (_arrays, "PIECE_BYTES", 1 << 12)],
+        *[(parquet, "BATCH_ROWS", 700), (_pieces, "PIECE", 1 << 17), (csv, "PIECE", 1 << 17)],
+    ],
+    "small blocks": [(_pieces, "BLOCK", 10_007), (_textfile, "AHEAD", 1 << 16), (_layout, "BEGINNING", 5_000)],
+    "short sums": [(exact, "BLOCK", 1_024)],
+    "little kept for a second look": [(counting, "KEPT", 1_000)],
+}
+
+
+@pytest.mark.parametrize("knobs", KNOBS)
+@pytest.mark.parametrize("form", ["csv", "parquet", "npy"])
+def test_cuts_change_nothing(form, knobs, paths, monkeypatch):
+    before = told(paths[form])
+    for module, name, value in KNOBS[knobs]:
+        monkeypatch.setattr(module, name, value)
+    assert told(paths[form], jobs=2) == before
+
+
+@pytest.mark.parametrize("rows", [1_000, 7_777])
 def test_row_groups_change_nothing(rows, paths, tmp_path):
     table = pq.read_table(paths["parquet"])
     pq.write_table(table, tmp_path / "t.parquet", row_group_size=rows)
@@ -59,7 +82,7 @@ def test_row_groups_change_nothing(rows, paths, tmp_path):
     assert columns_of(told(tmp_path / "t.parquet")) == columns_of(told(paths["parquet"]))
 
 
-@pytest.mark.parametrize("rows", [999, 50_000])
+@pytest.mark.parametrize("rows", [999, 25_000])
 def test_batches_in_memory_change_nothing(rows, paths):
     table = pq.read_table(paths["parquet"])
     cut = pa.Table.from_batches(table.to_batches(max_chunksize=rows))
@@ -75,7 +98,7 @@ def test_order_of_the_rows_changes_only_places():
 
 
 def test_quotes_and_line_ends_change_nothing(paths, tmp_path):
-    data = csv_bytes({name: values[:20_000] for name, values in hard_columns(20_000).items()})
+    data = csv_bytes(hard_columns(8_000))
     (tmp_path / "plain.csv").write_bytes(data)
     lines = data.decode().splitlines()
     forms = {

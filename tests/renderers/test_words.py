@@ -79,7 +79,7 @@ def test_times_lose_what_says_nothing(first: str, last: str, text: tuple[str, st
     [
         ([], True, ""),
         (["line 5"], False, "line 5"),
-        (["line 5"], True, "line 5 .."),
+        (["line 5"], True, "lines 5 .."),
         (["line 5", "line 7"], False, "lines 5 7"),
         (["row 1", "row 2", "row 3", "row 4"], False, "rows 1 2 3 .."),
         (["x[1, 2]", "x[3, 4]"], True, "x[1, 2], x[3, 4] .."),
