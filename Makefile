@@ -13,7 +13,7 @@ RUN    := $(VENV)/.run
 DEV    := $(VENV)/.dev
 PEERS  := $(VENV)/.bench
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install
-LOWEST := .venv-lowest
+LOWEST ?= .venv-lowest
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install test lint format types check docs bench dist lowest clean

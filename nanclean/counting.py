@@ -199,8 +199,8 @@ def _hashed(values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         type_ = pa.from_numpy_dtype(values.dtype)
     except (pa.ArrowNotImplementedError, NotImplementedError):
         return None
-    probe = np.unique(values[:: max(values.size // 256, 1)]).size
-    if probe > 200:  # hardly any value repeats: sorting is cheaper
+    probe = np.sort(values[:: max(values.size // 256, 1)])
+    if np.count_nonzero(probe[1:] != probe[:-1]) > 200:  # hardly any value repeats: sorting is cheaper
         return None
     packed = pa.Array.from_buffers(type_, values.size, [None, pa.py_buffer(np.ascontiguousarray(values))])
     found = pc.value_counts(packed)

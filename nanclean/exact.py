@@ -145,13 +145,14 @@ def _weighted(values: np.ndarray, counts: np.ndarray) -> int:
         mantissa, exponent = np.frexp(values[at : at + 2**15])
         whole = np.ldexp(mantissa, 53).astype(np.int64)
         number = counts[at : at + 2**15]
-        for power in np.unique(exponent):
+        least = int(exponent.min())
+        for power in (np.flatnonzero(np.bincount(exponent - least)) + least).tolist():
             same = exponent == power
             m, c = whole[same], number[same]
             parts = 0
             for m_part, m_shift in ((m >> 27, 27), (m & 0x7FFFFFF, 0)):
                 for c_part, c_shift in ((c >> 20, 20), (c & 0xFFFFF, 0)):
                     parts += int((m_part * c_part).sum()) << (m_shift + c_shift)
-            shift = int(power) - 53 - SMALLEST
+            shift = power - 53 - SMALLEST
             total += parts << shift if shift >= 0 else parts >> -shift  # subnormals end in zeros
     return total

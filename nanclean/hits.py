@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Self
 
 import numpy as np
@@ -83,7 +84,7 @@ class Hits:
         self._first = sorted([*self._first, *found], key=lambda pair: pair[0])[:FIRST]
         if self.all is not None:
             fits = self.all.size + rows.size <= ALL
-            self.all = np.union1d(self.all, batch.numbers(rows)) if fits else None
+            self.all = _union(self.all, batch.numbers(rows)) if fits else None
 
     def merge(self, other: Self) -> None:
         """Add what another worker found."""
@@ -93,7 +94,13 @@ class Hits:
         if self.all is None or other.all is None or self.all.size + other.all.size > ALL:
             self.all = None
         else:
-            self.all = np.union1d(self.all, other.all)
+            self.all = _union(self.all, other.all)
+
+
+def _union(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Ascending, each once. (NumPy's own imports numpy.ma, for a tenth of the start-up.)"""
+    both = np.sort(np.concatenate((one, other)))
+    return both[np.concatenate(([True], both[1:] != both[:-1]))] if both.size else both
 
 
 def _place(column: Column, cell: int) -> int:
@@ -102,13 +109,13 @@ def _place(column: Column, cell: int) -> int:
 
 
 def shown(column: Column, cell: int) -> Any:
-    """A cell as a Python value, or as its text where it was text."""
+    """A cell as a Python value; as it was written where that says more."""
     if isinstance(column, Numbers):
-        if column.text is not None:
-            return column.text[cell].as_py()
-        if column.absent is not None and column.absent[cell]:
-            return None
-        return column.values[cell].item()
+        absent = column.absent is not None and bool(column.absent[cell])
+        value = None if absent else column.values[cell].item()
+        if column.text is not None and (absent or value in (math.inf, -math.inf)):
+            return column.text[cell].as_py()  # "n/a?", or "1e400"
+        return value
     if isinstance(column, Values) and column.array is not None:
         value = column.array[cell]
         value = value.as_py() if hasattr(value, "as_py") else value.item()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Self
 
 import numpy as np
@@ -302,10 +303,11 @@ class NumberStatistics(Statistics):
         low, high = self.extent or (0.0, 0.0)
         if low == high:
             return 0.0
-        variance = self.squares.mean()
-        assert variance is not None
-        scale = self._center[2]
-        return math.sqrt(variance) / scale
+        shift, center, scale = self._center
+        # Measured around the mean as a float64; the mean itself lies up to half a unit beside it.
+        beside = Fraction(self.sum.steps, self.sum.n << -SMALLEST) - shift - Fraction(center)
+        variance = Fraction(self.squares.steps, self.squares.n << -SMALLEST) - (beside * Fraction(scale)) ** 2
+        return math.sqrt(max(variance, 0)) / scale
 
     def _table_figures(self, ladder: Ladder) -> Figures:
         """Distinct and top values, where they are few."""

@@ -152,6 +152,9 @@ def finding_look(
     piece = Profile({}, {number: Hits() for number in finders})
     wanted = sorted({i for i, _ in finders.values()})
     for batch, columns in columns_of(reading, memory, split, wanted):
+        for column in columns.values():
+            if isinstance(column, Numbers):
+                column.text = None  # as it is in memory: what is shown must not depend on it
         find(piece.hits, finders, batch, columns)
     return piece
 

@@ -140,7 +140,7 @@ def _edge(low: float, high: float, i: int) -> float:
 def _ends(ladder: Ladder) -> dict[str, list[Any]]:
     """The smallest and the largest value, with their counts and the value next to them."""
     last = ladder.count.size - 1
-    ladder.want(np.unique([0, min(1, last), last, max(last - 1, 0)]))
+    ladder.want(np.array([0, min(1, last), last, max(last - 1, 0)]))
     return {
         "low": [ladder.low[0].item(), int(ladder.count[0]), ladder.low[1].item() if last else None],
         "high": [ladder.high[last].item(), int(ladder.count[last]), ladder.high[last - 1].item() if last else None],
@@ -161,7 +161,7 @@ def _gaps(ladder: Ladder) -> list[list[Any]]:
     below = ladder.below[1:-1]
     outer = (below <= ladder.n * TAIL) | (ladder.n - below <= ladder.n * TAIL)
     found = np.flatnonzero(outer & (between >= wide))
-    ladder.want(np.unique(np.concatenate([found, found + 1])))
+    ladder.want(np.concatenate([found, found + 1]))
     tails = (ladder.below[1:] <= ladder.n * TAIL) | (ladder.n - ladder.below[:-1] <= ladder.n * TAIL)
     ladder.want(np.flatnonzero(tails & (within >= wide)))
     if found.size > GAPS:

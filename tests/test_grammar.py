@@ -130,6 +130,8 @@ def test_the_pieces_of_a_rule():
         ("a: f(f'{1}')", "nothing is computed"),
         ("a: f(b'x')", "nothing is computed"),
         ("a: f(1j)", "nothing is computed"),
+        ("a: f(x <= 1)", "nothing is computed"),
+        ("a: f(x -> y)", "is not a part"),
         ("a: f(10 ** 9)", "nothing is computed"),
         ("a: f(--1)", "a sign goes before a number only"),
         ("a: f(-'x')", "a sign goes before a number only"),

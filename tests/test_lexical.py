@@ -350,8 +350,8 @@ CELL = st.one_of(
 CELL = CELL.filter(lambda cell: cell is None or max(cell) < "\ud800" or max(cell) > "\udfff")
 DECLARED = [
     "-999", "-999.0", "99", "0", "?", "red", " blue ", "x", "nan", "inf", "-Infinity", "9007199254740992", "1e400",
-    "NA", "18446744073709551614", "9223372036854775807", "-1,5", "0.1", "2020-01-01", "true", "é", "", "1e5", "shop 219",
-    "5 kg",
+    "NA", "18446744073709551614", "9223372036854775807", "-1,5", "0.1", "2020-01-01", "true", "é", "", "1e5", "5 kg",
+    "shop 219",
 ]  # fmt: skip
 WORDS = st.builds(
     Words,
@@ -362,6 +362,21 @@ WORDS = st.builds(
 USUAL = st.one_of(st.floats(-1e6, 1e6).map(lambda x: f"{x:.2f}"), st.integers(-1000, 10**6).map(str))
 """Cells of a clean numeric column: garbage must not be all there is."""
 SOME = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+LISTED = [
+    *(INTEGERS + DECIMALS + SPECIALS + TIMES + NEAR_MISSES + PANDAS_STRINGS + LONGER_LIST + BLANK[1:]),
+    *("true", "FALSE", "True", "fAlSe"),
+]
+
+
+@pytest.mark.parametrize(
+    "words", [Words(), Words("pandas", frozenset(DECLARED), ","), Words("none")], ids=["auto", "pandas", "none"]
+)
+def test_every_listed_cell_alone(words):
+    for cell in LISTED:
+        for padded in (cell, f" {cell}\t"):
+            check([padded], words)
 
 
 @SOME
@@ -652,6 +667,7 @@ def test_extent_of_many_shapes_goes_one_by_one():
     [
         (["2020-02-03 00:00:00", "2020/01/02"], "2020-01-02", "2020-02-03"),
         (["2020-02-03T04:05", "23:00", "2020-02-03 04:05:00.250"], "23:00:00", "2020-02-03T04:05:00.25"),
+        (["2020-01-01 05:00:00.53", "2020-01-01 05:00:00.5Z"], "2020-01-01T05:00:00.5Z", "2020-01-01T05:00:00.53"),
         (["2020-01-01T00:30+01:00", "2020-01-01T00:00Z"], "2019-12-31T23:30:00Z", "2020-01-01T00:00:00Z"),
         (pa.array([date(2020, 1, 2), None, date(1, 1, 1)]), "0001-01-01", "2020-01-02"),
         (pa.array([0, 1], pa.timestamp("ns")), "1970-01-01", "1970-01-01T00:00:00.000000001"),
@@ -733,8 +749,7 @@ def test_pandas_is_not_imported():
 
 
 def test_kinds_of_a_few_are_the_kinds_of_many():
-    cells = [*INTEGERS, *DECIMALS, *SPECIALS, *TIMES, *NEAR_MISSES, *PANDAS_STRINGS, *LONGER_LIST, *BLANK]
-    cells += [f" {cell} " for cell in cells]
+    cells = LISTED + [f" {cell} " for cell in LISTED]
     for words in (Words(), Words("pandas", frozenset({"é", "ß", "5 kg"}), ","), Words("none")):
         book = lexicon(words)
         different = [f"{i} nothing" for i in range(2000)]  # so many that nobody is asked one by one

@@ -74,25 +74,24 @@ def peeled(figures: Figures) -> Rest | None:
     low, high = figures["min"], figures["max"]
     beneath: Gap | None = None
     beyond: Gap | None = None
-    under, over = 0, 0  # cells that are gone
     peeling = True
     while peeling:
         peeling = False
         for gap in reversed(gaps):
             if gap.above > high or gap.below < low:
                 continue
-            if OUTER * (gap.cells_above - over) > n:
+            if OUTER * gap.cells_above > n:
                 break
             if apart(gap.above, gap.below, low):
-                high, over, beyond, peeling = gap.below, gap.cells_above, gap, True
+                high, beyond, peeling = gap.below, gap, True
                 break
         for gap in gaps:
             if gap.below < low or gap.above > high:
                 continue
-            if OUTER * (n - gap.cells_above - under) > n:
+            if OUTER * (n - gap.cells_above) > n:
                 break
             if apart(gap.below, gap.above, high):
-                low, under, beneath, peeling = gap.above, n - gap.cells_above, gap, True
+                low, beneath, peeling = gap.above, gap, True
                 break
     return Rest(low, high, beneath, beyond)
 

@@ -235,9 +235,11 @@ def _others(figures: Figures, end: End, side: str) -> float:
 
 
 def _below_zero(figures: Figures) -> End | None:
-    """The only negative value, where 0 is not among the others: they are no scale around 0."""
+    """The only negative value; of -1 only where 0 is not among the others, for -1, 0, 1 is a scale."""
     end = _end(figures, "low")
-    return end if end is not None and end.value < 0 < end.next and figures["negative"] == end.count else None
+    if end is None or not end.value < 0 <= end.next or figures["negative"] != end.count:
+        return None
+    return None if end.value == -1 and end.next == 0 else end
 
 
 def _lone_negative(figures: Figures) -> End | None:

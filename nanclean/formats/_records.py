@@ -264,11 +264,14 @@ def _edges(codes: np.ndarray, quotes: np.ndarray, delimiter: int) -> np.ndarray:
     """
     if not quotes.size:
         return quotes
+    starts_field = _table(delimiter, FEED, RETURN)[codes.take(quotes - 1, mode="clip")]
+    starts_field[0] |= quotes[0] == 0
+    if not starts_field.any():
+        return quotes[:0]
     first = np.flatnonzero(np.diff(quotes, prepend=-2) != 1)
     lengths = np.diff(first, append=quotes.size)
     starts, stops = quotes[first], quotes[first] + lengths - 1
-    can_open = _table(delimiter, FEED, RETURN)[codes.take(starts - 1, mode="clip")]
-    can_open[0] |= starts[0] == 0
+    can_open = starts_field[first]
     odd = lengths & 1 == 1
     changes = np.cumsum(odd & can_open)
     at_last_end = np.maximum.accumulate(np.where(odd & ~can_open, changes, 0))

@@ -116,9 +116,16 @@ def test_a_negative_value_that_many_columns_share():
     assert found(ticks, ticks, ticks, ticks) == []
 
 
+def test_a_negative_value_further_down_may_have_a_zero_above_it():
+    answers = [np.where(R.random(900) < 0.02, -9, R.integers(0, 6, 900)) for _ in range(3)]
+    assert found(*answers) == [-9]
+    assert found(*answers[:2]) == []
+
+
 def test_signs_in_many_columns_are_no_standins():
     """The data sets of -1, 0, 1 and of -1, 1 that everybody knows."""
-    columns = [R.choice(values, 900) for values in ([-1, 0, 1], [-1, 1], [-1, 0, 1], [-1, 1], [-1, 0])]
+    scales = ([-1, 0, 1], [-1, 1], [-1, 0, 1], [-1, 1], [-1, 0], [-1, 0, 0.5], [-1, 0, 0.5], [-1, 0, 0.5])
+    columns = [R.choice(values, 900) for values in scales]
     for column in columns:
         assert found(column, *columns) == []
 
@@ -158,6 +165,8 @@ def test_zeros_in_doubt_follow_the_plain_ones():
     plain = [with_zeros(R.normal(mean, mean / 8, 768), 0.02) for mean in (120, 72, 32)]
     assert found(skin) == []
     assert found(skin, *plain) == [0]
+    long_tail = with_zeros(R.exponential(100, 768) + 12, 0.1)  # 12 is a sixth of the median
+    assert found(long_tail, *plain) == []
 
 
 @pytest.mark.parametrize(

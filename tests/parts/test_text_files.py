@@ -114,6 +114,7 @@ class TestMixed:
             ["01234", "80331", "9999x"],  # codes: padded
             ["12", "13", "12B"],  # codes: letters and digits together
             ["113803", "17463", "A/5 21171"],
+            ["01234", "80331", "unknown place"],
         ],
     )
     def test_no_mixture(self, cells):
@@ -134,6 +135,7 @@ class TestHeader:
         [
             "1.5,2.5\n1.25,3\n2.5,4\n3.5,5\n",
             "5.1\n4.9\n4.7\n4.6\n",
+            "5,3,4,2\n" + "4,5,6,1\n7,2,1,8\n" * 9,
             "5.1,3.5,1.4,0.2,Iris-setosa\n" + "4.9,3.0,1.4,0.2,Iris-setosa\n5,3.6,1.3,0.3,Iris-virginica\n" * 9,
             "2,1,530101,38.50,?\n" + "1,1,534817,39.2,3\n2,1,530334,38.30,1\n" * 9,
         ],
