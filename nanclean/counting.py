@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -39,26 +39,24 @@ class Linear:
     unit: bool = False
     """Integers with a bin for each: to count them is to know them."""
 
-    def place(self, values: np.ndarray, out: np.ndarray) -> np.ndarray:
-        """The bin of each of at most BLOCK values, written to `out` (int64)."""
+    def place(self, values: np.ndarray, out: np.ndarray, *, inside: bool = False) -> np.ndarray:
+        """The bin of each of at most BLOCK values, written to `out` (int64). inside: none lies in an open end."""
         t = out.view(np.float64)
         with np.errstate(over="ignore"):
             np.subtract(values, self.low, out=t, dtype=np.float64, casting="unsafe")
             if not self.unit:
                 np.multiply(t, self.scale, out=t)
-        if not self._holds(values):
+        if not inside:
             np.clip(t, 0.0, self.bins + 1.0, out=t)
         # Adding 2**52 rounds to whole numbers and leaves them in the low bits: a third of the cost of a cast.
         np.add(t, 2.0**52, out=t)
         np.bitwise_and(out, 2**20 - 1, out=out)
         return out
 
-    def _holds(self, values: np.ndarray) -> bool:
-        """No value lies in an open end."""
-        if not values.size:
-            return True
+    def holds(self, low: Any, high: Any) -> bool:
+        """No value between these lies in an open end."""
         width = 1.0 / self.scale
-        return bool(values.min() > self.low + width and values.max() < self.low + (self.bins - 1) * width)
+        return bool(low > self.low + width and high < self.low + (self.bins - 1) * width)
 
     def edges(self, bins: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
         """Bounds of some bins, a little too wide; the open ends are those of the dtype."""
@@ -86,7 +84,11 @@ class Keys:
     shift: int
     bins: int
 
-    def place(self, values: np.ndarray, out: np.ndarray) -> np.ndarray:
+    def holds(self, low: Any, high: Any) -> bool:
+        """Not asked for: placing by keys costs the same everywhere."""
+        return False
+
+    def place(self, values: np.ndarray, out: np.ndarray, *, inside: bool = False) -> np.ndarray:
         """The bin of each value, written to `out` (int64)."""
         key = ordered_keys(values)
         with np.errstate(over="ignore"):
@@ -255,18 +257,19 @@ class Bins:
     def empty(cls, layout: Layout) -> Self:
         return cls(layout, np.zeros(layout.bins + 2, dtype=np.int64))
 
-    def add(self, finite: np.ndarray) -> None:
-        """Count values (first look), or keep those of open bins."""
+    def add(self, finite: np.ndarray, extent: tuple[Any, Any] | None = None) -> None:
+        """Count values (first look), or keep those of open bins. extent: the smallest and the largest of them."""
         place = np.empty(BLOCK, np.int64)
+        inside = extent is not None and self.layout.holds(*extent)
         if not self.settled:
             for at in range(0, finite.size, BLOCK):
                 block = finite[at : at + BLOCK]
-                np.add.at(self.counts, self.layout.place(block, place[: block.size]), 1)
+                np.add.at(self.counts, self.layout.place(block, place[: block.size], inside=inside), 1)
             return
         lut, found = self._lookup(), []
         for at in range(0, finite.size, BLOCK):
             block = finite[at : at + BLOCK]
-            bins = self.layout.place(block, place[: block.size])
+            bins = self.layout.place(block, place[: block.size], inside=inside)
             chosen = lut[bins]
             if chosen.any():
                 found.append((block[chosen], bins[chosen]))

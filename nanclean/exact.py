@@ -14,9 +14,10 @@ from typing import Self
 
 import numpy as np
 
-BLOCK = 8_192
-"""Values that are added at a time: 2**13 of them, each below 2**38 units, stay below 2**52. They fit the cache, and
-OpenBLAS starts threads only beyond 10,000."""
+BLOCK = 16_384
+"""Values that are added at a time: 2**14 of them, each below 2**38 units, stay below 2**52. They fit the cache."""
+DOT = 8_192
+"""Values of a dot product: OpenBLAS starts threads beyond 10,000."""
 BITS = 38
 SMALLEST = -1074
 """Every finite float64 is a whole multiple of 2**SMALLEST."""
@@ -43,19 +44,23 @@ class ExactSum:
     steps: int = 0
     """The sum in units of 2**-1074."""
 
-    def add(self, finite: np.ndarray) -> None:
-        """Take in finite values of any float or integer dtype, (n,)."""
+    def add(self, finite: np.ndarray, largest: float | None = None) -> None:
+        """Take in finite values of any float or integer dtype, (n,), none of them beyond `largest` in size."""
         self.n += finite.size
         if finite.dtype.kind in "iu":
             self.steps += integer_sum(finite) << -SMALLEST
             return
+        if not finite.size:
+            return
+        if largest is None:
+            largest = max(float(finite.max()), -float(finite.min()))
         for at in range(0, finite.size, BLOCK):
             block = finite[at : at + BLOCK]
             if block.dtype != np.float64:
                 wide = scratch(3)[: block.size]
                 np.copyto(wide, block)
                 block = wide
-            self.steps += block_steps(block)
+            self.steps += block_steps(block, largest)
 
     def add_counts(self, values: np.ndarray, counts: np.ndarray) -> None:
         """Take in every value (finite float64 or integer) as often as its count says."""
@@ -91,43 +96,44 @@ def integer_sum_small(values: np.ndarray) -> int:
     return sum(int(values[at : at + 2**30].sum(dtype=np.int64)) for at in range(0, values.size, 2**30))
 
 
-def block_steps(block: np.ndarray) -> int:
-    """The exact sum of at most BLOCK finite float64 values, in steps of 2**-1074. Uses scratch 0 to 2."""
-    largest = max(float(block.max()), -float(block.min()))
+def block_steps(block: np.ndarray, largest: float) -> int:
+    """The exact sum of at most BLOCK float64 values of at most this size, in steps of 2**-1074. Uses scratch 0 to 2."""
     if largest == 0.0:
         return 0
     unit = math.frexp(largest)[1]  # every |value| is below 2**unit
     if unit > SAFE:
         return _huge(block)
     if unit < -SAFE:
-        return block_steps(block * 2.0**600) >> 600  # exact: nothing here is larger than 2**-900
-    whole, left, ones = scratch(0)[: block.size], scratch(1)[: block.size], _ones()[: block.size]
-    total = 0
-    for level in range(2):  # 76 bits; two levels hold nearly all values, so nobody looks before
+        return block_steps(block * 2.0**600, largest * 2.0**600) >> 600  # exact: nothing here is larger than 2**-900
+    whole, left = scratch(0)[: block.size], scratch(1)[: block.size]
+    rest, total = block, 0
+    for _ in range(2):  # 76 bits; two levels hold nearly all values, so nobody looks before
         quantum = max(unit - BITS, SMALLEST)
-        total += _level(left if level else block, whole, left, ones, quantum)
-        unit = quantum
+        magic = math.ldexp(1.5, quantum + 52)
+        np.add(rest, magic, out=whole)  # rounds to whole quanta
+        np.subtract(whole, magic, out=whole)
+        np.subtract(rest, whole, out=left)  # exact
+        total += int(math.ldexp(_total(whole), -quantum)) << (quantum - SMALLEST)
+        rest, unit = left, quantum
     some = left != 0
     if some.any():  # the last bits of values that are small beside the largest
-        total += block_steps(left[some])
+        few = left[some]
+        total += block_steps(few, max(float(few.max()), -float(few.min())))
     return total
 
 
-def _level(rest: np.ndarray, whole: np.ndarray, left: np.ndarray, ones: np.ndarray, quantum: int) -> int:
-    """The sum of the whole quanta in `rest`; what remains goes to `left`."""
-    magic = math.ldexp(1.5, quantum + 52)
-    np.add(rest, magic, out=whole)  # rounds to whole quanta
-    np.subtract(whole, magic, out=whole)
-    np.subtract(rest, whole, out=left)  # exact
-    # Every partial sum is below 2**52 quanta, so any way of adding is exact; the dot product is the fastest.
-    return int(math.ldexp(float(np.dot(whole, ones)), -quantum)) << (quantum - SMALLEST)
+def _total(whole: np.ndarray) -> float:
+    """The sum of whole quanta. Every partial sum is below 2**52 of them, so any way of adding is exact; the dot
+    product is the fastest."""
+    ones = _ones()
+    return sum(float(np.dot(part := whole[at : at + DOT], ones[: part.size])) for at in range(0, whole.size, DOT))
 
 
 def _ones() -> np.ndarray:
     try:
         return _thread.ones  # type: ignore[no-any-return]
     except AttributeError:
-        _thread.ones = np.ones(BLOCK)
+        _thread.ones = np.ones(DOT)
         return _thread.ones  # type: ignore[no-any-return]
 
 
@@ -135,7 +141,8 @@ def _huge(block: np.ndarray) -> int:
     """Values beyond 2**SAFE apart from the others, so that scaling loses no bit of either."""
     big = np.abs(block) >= 2.0**400
     rest = block[~big]
-    return (block_steps(block[big] * 2.0**-300) << 300) + (block_steps(rest) if rest.size else 0)
+    scaled = block[big] * 2.0**-300
+    return (block_steps(scaled, float(np.abs(scaled).max())) << 300) + block_steps(rest, 2.0**400)
 
 
 def _weighted(values: np.ndarray, counts: np.ndarray) -> int:

@@ -108,7 +108,7 @@ class NumberStatistics(Statistics):
             self.misfit = True
             return
         if self.look > 1:
-            self._add_again(finite)
+            self._add_again(finite, column.extent)
             return
         self.cells.add(column, batch)
         if not column.all_finite:
@@ -126,26 +126,31 @@ class NumberStatistics(Statistics):
             if self.pile.size > self.plan.table and self.pile.table().values.size > self.plan.table:
                 self._spill()
             return
-        self._add_wide(finite)
+        self._add_wide(finite, (low, high))
 
-    def _add_wide(self, finite: np.ndarray) -> None:
+    def _add_wide(self, finite: np.ndarray, extent: tuple[Any, Any]) -> None:
         assert self.bins is not None
         if finite.dtype.kind in "iu":
             self.sum.add(finite)
-            self.bins.add(finite)
+            self.bins.add(finite, extent)
             return
+        largest = max(abs(float(end)) for end in extent)
         for at in range(0, finite.size, 8 * BLOCK):  # from the cache for both
             part = finite[at : at + 8 * BLOCK]
-            self.sum.add(part)
-            self.bins.add(part)
+            self.sum.add(part, largest)
+            self.bins.add(part, extent)
 
-    def _add_again(self, finite: np.ndarray) -> None:
+    def _add_again(self, finite: np.ndarray, extent: tuple[Any, Any] | None) -> None:
         assert self.bins is not None
+        if extent is None:
+            return
         if self.look == 2:
+            ends = self._squared(np.array(extent, finite.dtype))  # squaring keeps the order of distances
+            largest = float(ends.max())
             for at in range(0, finite.size, BLOCK):
-                self.squares.steps += block_steps(self._squared(finite[at : at + BLOCK]))
+                self.squares.steps += block_steps(self._squared(finite[at : at + BLOCK]), largest)
             self.squares.n += finite.size
-        self.bins.add(finite)
+        self.bins.add(finite, extent)
 
     def _squared(self, block: np.ndarray) -> np.ndarray:
         """Squared distances from the mean, each rounded once or twice, scaled to stay in range."""

@@ -370,9 +370,10 @@ LISTED = [
 ]
 
 
-@pytest.mark.parametrize(
-    "words", [Words(), Words("pandas", frozenset(DECLARED), ","), Words("none")], ids=["auto", "pandas", "none"]
-)
+ALL_LISTS = {"auto": Words(), "pandas": Words("pandas", frozenset(DECLARED), ","), "none": Words("none")}
+
+
+@pytest.mark.parametrize("words", ALL_LISTS.values(), ids=ALL_LISTS)
 def test_every_listed_cell_alone(words):
     for cell in LISTED:
         for padded in (cell, f" {cell}\t"):
@@ -509,6 +510,13 @@ def test_one_dtype_holds_the_batches_of_a_column_of_integers(cells, size):
     extents = [column.big_extent or column.extent for column in columns]
     assert min((int(e[0]) for e in extents if e), default=None) == min(values, default=None)
     assert max((int(e[1]) for e in extents if e), default=None) == max(values, default=None)
+
+
+def test_one_token_in_a_long_slice_is_found_where_it_is():
+    array = text(["1.25"] * 2000 + ["NA"] + ["1.25"] * 500).slice(700)
+
+    column, _ = decode(array, "float", Words())
+    assert np.flatnonzero(column.absent).tolist() == [1300]
 
 
 def test_bytes_under_a_null_are_not_counted():
@@ -667,7 +675,8 @@ def test_extent_of_many_shapes_goes_one_by_one():
     [
         (["2020-02-03 00:00:00", "2020/01/02"], "2020-01-02", "2020-02-03"),
         (["2020-02-03T04:05", "23:00", "2020-02-03 04:05:00.250"], "23:00:00", "2020-02-03T04:05:00.25"),
-        (["2020-01-01 05:00:00.53", "2020-01-01 05:00:00.5Z"], "2020-01-01T05:00:00.5Z", "2020-01-01T05:00:00.53"),
+        (["05:00:00.5", "04:00:00.25", "05:00:00"], "04:00:00.25", "05:00:00.5"),
+        ([f"2020-01-01 05:00:00.{x}" for x in ("59", "53", "5Z")], "2020-01-01T05:00:00.5Z", "2020-01-01T05:00:00.59"),
         (["2020-01-01T00:30+01:00", "2020-01-01T00:00Z"], "2019-12-31T23:30:00Z", "2020-01-01T00:00:00Z"),
         (pa.array([date(2020, 1, 2), None, date(1, 1, 1)]), "0001-01-01", "2020-01-02"),
         (pa.array([0, 1], pa.timestamp("ns")), "1970-01-01", "1970-01-01T00:00:00.000000001"),

@@ -297,6 +297,29 @@ def test_times(tmp_path):
         assert found["min"].startswith("1900-02-28")
 
 
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([2**50, 5], "M8[s]"),
+        np.array([-(2**62), 5], "M8[ms]"),
+        np.array([2**40, 5], "M8[Y]"),
+        np.array([2**62, 5], "M8[D]"),
+        np.array([-(2**62), 5], "M8[h]"),
+        pa.array([2**62, 5], pa.timestamp("s")),
+        pa.array([-(2**31), 5], pa.date32()),
+        pa.array([2**62, 5], pa.duration("s")),
+    ],
+    ids=lambda array: str(array.dtype if isinstance(array, np.ndarray) else array.type),
+)
+def test_times_beyond_the_calendar_are_counted(array):
+    """No year of four digits, and no reason to stop; and never a day of another century in its place."""
+    found = told(array if isinstance(array, np.ndarray) else pa.table({"x": array}))
+
+    assert (found["count"], found["missing"]) == (2, 0)
+    far = [end for end in (found["min"], found["max"]) if end is not None and not end.startswith("1970")]
+    assert far or found["min"] is None or found["max"] is None
+
+
 def test_null_nan_and_infinity_are_three_facts(tmp_path):
     """Case 41."""
     array = pa.array([1.0, NAN, None, INF])

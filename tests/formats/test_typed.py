@@ -135,9 +135,18 @@ def test_short_decimals_are_the_nearest_float(cells, places):
 def test_whatever_stands_below_a_null_decimal():
     """Files may leave anything there; it must not decide how the others are read."""
     words = np.array([[110, 0], [-1, 77], [7, 0]], "<i8")
-    array = pa.Array.from_buffers(pa.decimal128(38, 2), 3, [pa.py_buffer(b"\x05"), pa.py_buffer(words)])
+    buffers = [pa.py_buffer(b"\x05"), pa.py_buffer(words)]
+    assert held(view(pa.Array.from_buffers(pa.decimal128(38, 2), 3, buffers))) == [1.1, None, 0.07]
+    whole = view(pa.Array.from_buffers(pa.decimal128(38, 0), 3, buffers))
+    assert (held(whole), whole.values.dtype) == ([110, None, 7], np.int64)
 
-    assert held(view(array)) == [1.1, None, 0.07]
+
+@given(st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=5), st.integers(15, 60))
+def test_small_decimals_are_the_nearest_float(digits, places):
+    """Beyond 10**22 no power of ten is a float64."""
+    exact = [Decimal(c).scaleb(-places) for c in digits]
+
+    assert held(view(pa.array(exact, pa.decimal256(70, places)))) == [float(c) for c in exact]
 
 
 def test_whole_decimals_beyond_64_bits_are_floats():
@@ -300,6 +309,11 @@ def test_declared_numbers_are_compared_as_numbers(array, lost, tokens):
 
     assert column.tokens == tokens
     assert (column.absent if column.absent is None else column.absent.tolist()) == lost
+
+
+def test_a_declared_number_beyond_a_dtype_is_not_its_infinity():
+    assert view(np.array([INF, 1.0], np.float32), frozenset({"1e39"})).tokens == {}
+    assert view(np.array([INF, 1.0], np.float16), frozenset({"65520", "1e39", "-inf"})).tokens == {}
 
 
 def test_a_declared_null_is_counted_once():
