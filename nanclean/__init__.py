@@ -20,7 +20,17 @@ _HOMES = {
     "UsageError": "errors", "PolicyError": "errors", "InputError": "errors", "OutputError": "errors",
 }  # fmt: skip
 
-__all__ = ["InputError", "NancleanError", "OutputError", "Policy", "PolicyError", "Report", "UsageError", "check", "scan"]
+__all__ = [
+    "InputError",
+    "NancleanError",
+    "OutputError",
+    "Policy",
+    "PolicyError",
+    "Report",
+    "UsageError",
+    "check",
+    "scan",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -326,9 +326,7 @@ class _Scan:
         if isinstance(told, Verdict):
             return findings.of_verdict(check, told, where=where, lines=numbers)
         assert check.column is not None
-        found = findings.of_column(
-            check, figures[check.column], told, values=self.values, where=where, lines=numbers
-        )
+        found = findings.of_column(check, figures[check.column], told, values=self.values, where=where, lines=numbers)
         return found and _with_evidence(found, evidence)
 
     def _evidence(
@@ -354,7 +352,9 @@ class _Scan:
 
         missing = by_rule["missing"]
         for i, names in together({i: hits[n] for i, n in missing.items()}, self.names).items():
-            named = ", ".join(quoted(name) for name in names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            named = ", ".join(quoted(name) for name in names[:3]) + (
+                f" and {len(names) - 3} more" if len(names) > 3 else ""
+            )
             lines.setdefault(missing[i], []).append(f"Always missing together with {named}.")
         for number in (*missing.values(), *infinite.values()):
             run = run_of_rows(hits[number])

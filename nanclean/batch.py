@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
-Raw = pa.Array | np.ndarray
+Raw: TypeAlias = "pa.Array | np.ndarray"
 """A column as its format gives it: an Arrow array, or from NPY and NumPy a 1-d array. Never written to."""
 
 

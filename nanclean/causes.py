@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from nanclean.column import Numbers
+from nanclean.column import Column, Numbers
 from nanclean.format import Split
 from nanclean.hits import Hits
 from nanclean.pipeline import Memory, Table, columns_of
@@ -51,12 +51,16 @@ def _refuted(
             inside = all_[(all_ >= numbers[0]) & (all_ <= numbers[-1])]
             at = np.searchsorted(numbers, inside)
             for _, j in (pair for pair in pairs if pair[0] == i):
-                column = columns[j]
-                if not isinstance(column, Numbers) or column.owner is not None:
-                    refuted.add((i, j))
-                elif at.size and ((column.values[at] != 0).any() or (column.absent is not None and column.absent[at].any())):
+                if at.size and not _all_zero(columns[j], at):
                     refuted.add((i, j))
     return refuted
+
+
+def _all_zero(column: Column, rows: np.ndarray) -> bool:
+    if not isinstance(column, Numbers) or column.owner is not None:
+        return False
+    absent = column.absent is not None and bool(column.absent[rows].any())
+    return not absent and not (column.values[rows] != 0).any()
 
 
 def together(missing: Mapping[int, Hits], names: Sequence[str]) -> dict[int, list[str]]:

@@ -97,7 +97,10 @@ class Numbers(Column):
     """Cells of a numeric column, in their own dtype (integers, float16, float32 or float64)."""
 
     values: np.ndarray = field(default_factory=lambda: np.empty(0))
-    """(cells,), one of NumPy's int, uint or float dtypes, native byte order. What stands where a cell is absent means nothing."""
+    """(cells,), one of NumPy's int, uint or float dtypes, native byte order.
+
+    What stands where a cell is absent means nothing.
+    """
     text: pa.Array | None = None
     """The cells as they were written, where they were text."""
     big_extent: tuple[int, int] | None = None
@@ -177,7 +180,7 @@ class Numbers(Column):
         return absent | self.nan
 
     def outside(self, low: float, high: float) -> Mask:
-        """Finite or infinite cells beyond a fence, compared exactly in the column's own type. Never absent, never NaN."""
+        """Finite or infinite cells beyond a fence, compared in the column's own type. Never absent, never NaN."""
         out = _outside(self.values, low, high)
         if self.absent is not None:
             out &= ~self.absent
@@ -230,7 +233,7 @@ def inside(low: float, high: float, dtype: np.dtype) -> tuple[Any, Any]:
 
 
 def bits_to_mask(array: pa.Array) -> Mask | None:
-    """Where an Arrow array is null; None if nowhere. (Arrow's own to_numpy imports pandas.)"""
+    """Where an Arrow array is null; None if nowhere. Arrow's own to_numpy imports pandas."""
     if not array.null_count:
         return None
     bitmap = array.buffers()[0]

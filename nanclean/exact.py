@@ -30,10 +30,10 @@ _thread = threading.local()
 def scratch(number: int) -> np.ndarray:
     """float64, (BLOCK,): working memory of this thread. Fresh memory costs more than the arithmetic."""
     try:
-        return _thread.arrays[number]  # type: ignore[no-any-return]
+        return _thread.arrays[number]
     except AttributeError:
         _thread.arrays = [np.empty(BLOCK) for _ in range(4)]
-        return _thread.arrays[number]  # type: ignore[no-any-return]
+        return _thread.arrays[number]
 
 
 @dataclass
@@ -131,10 +131,10 @@ def _total(whole: np.ndarray) -> float:
 
 def _ones() -> np.ndarray:
     try:
-        return _thread.ones  # type: ignore[no-any-return]
+        return _thread.ones
     except AttributeError:
         _thread.ones = np.ones(DOT)
-        return _thread.ones  # type: ignore[no-any-return]
+        return _thread.ones
 
 
 def _huge(block: np.ndarray) -> int:

@@ -101,9 +101,7 @@ class Source(ABC):
         """The pieces in order. May be called again for another look."""
 
     @abstractmethod
-    def where(
-        self, rows: Sequence[int], column: int | None = None, cells: Sequence[int] | None = None
-    ) -> list[str]:
+    def where(self, rows: Sequence[int], column: int | None = None, cells: Sequence[int] | None = None) -> list[str]:
         """Positions that people can use, for record numbers from 0: "line 1011", "x[1009, 3]", "row 17".
 
         cells: where in each record the cell stands, of columns that have several in one.
@@ -114,8 +112,8 @@ class Source(ABC):
         return None
 
     def details(self) -> dict[str, Any]:
-        """What the report says of each file besides path and rows: encoding, delimiter …"""
+        """What the report says of each file besides path and rows: encoding, delimiter and so on."""
         return {}
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most have nothing to let go of
         """Let go of files."""

@@ -44,7 +44,7 @@ class Hits:
 
     @property
     def ranges(self) -> list[list[int]] | None:
-        """The bad rows as at most 20 runs of neighbours, numbered from 1; None if they are too many or too scattered."""
+        """The bad rows as at most 20 runs of neighbours, numbered from 1; None if they are too many."""
         if self.all is None or not self.all.size:
             return None
         breaks = np.flatnonzero(np.diff(self.all) > 1)
@@ -98,7 +98,7 @@ class Hits:
 
 
 def _union(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Ascending, each once. (NumPy's own imports numpy.ma, for a tenth of the start-up.)"""
+    """Ascending, each once. NumPy's own imports numpy.ma, for a tenth of the start-up."""
     both = np.sort(np.concatenate((one, other)))
     return both[np.concatenate(([True], both[1:] != both[:-1]))] if both.size else both
 

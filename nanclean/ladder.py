@@ -7,7 +7,9 @@ any more, all intervals have become points, and the answers are exact.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -101,31 +103,29 @@ class Ladder:
 
     def _straddled(self, low: float, high: float) -> tuple[int, int]:
         """The rungs that reach from below into the interval, or begin in it."""
-        first = int(np.searchsorted(self.high, *_search(self.high.dtype, low, "left")))
-        last = int(np.searchsorted(self.low, *_search(self.low.dtype, high, "right")))
+        first = _below(self.high, low, "left")
+        last = _below(self.low, high, "right")
         return first, max(first, last)
 
     def _first_above(self, threshold: float) -> int:
-        return int(np.searchsorted(self.high, *_search(self.high.dtype, threshold, "right")))
+        return _below(self.high, threshold, "right")
 
 
-def _search(dtype: np.dtype, threshold: float, side: str) -> tuple[object, str]:
-    """A threshold and a side for searchsorted that compare exactly in the dtype of the rungs."""
-    if dtype.kind not in "iu":
-        return threshold, side
-    held = np.iinfo(dtype)
-    if threshold > held.max:
-        return dtype.type(held.max), "right"
-    if threshold < held.min:
-        return dtype.type(held.min), "left"
-    whole = int(np.ceil(threshold)) if side == "left" else int(np.floor(threshold))
-    if whole > held.max:  # float64(2**63 - 1) is 2**63
-        return dtype.type(held.max), "right"
-    return dtype.type(whole), side
+def _below(ends: np.ndarray, threshold: float, side: Literal["left", "right"]) -> int:
+    """How many ends lie below a threshold (right: or on it), compared exactly in their own dtype."""
+    if ends.dtype.kind not in "iu":
+        return int(np.searchsorted(ends, threshold, side))
+    held = np.iinfo(ends.dtype)
+    whole = threshold if math.isinf(threshold) else math.ceil(threshold) if side == "left" else math.floor(threshold)
+    if whole > held.max:
+        return ends.size
+    if whole < held.min:
+        return 0
+    return int(np.searchsorted(ends, ends.dtype.type(int(whole)), side))
 
 
 def lerp(a: float, b: float, t: float) -> float:
-    """Between two order statistics, as NumPy's `linear` method computes it; on halves where the difference overflows."""
+    """Between two order statistics, as NumPy's `linear` computes it; on halves where the difference overflows."""
     if abs(a) > 2.0**1022 or abs(b) > 2.0**1022:
         return 2 * lerp(a / 2, b / 2, t)
     return b - (b - a) * (1 - t) if t >= 0.5 else a + (b - a) * t

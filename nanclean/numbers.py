@@ -211,7 +211,8 @@ class NumberStatistics(Statistics):
     def merge(self, other: Self) -> None:
         self.misfit |= other.misfit
         if self.look > 1:
-            assert self.bins is not None and other.bins is not None
+            assert self.bins is not None
+            assert other.bins is not None
             self.squares.merge(other.squares)
             self.bins.merge(other.bins)
             return
@@ -232,7 +233,8 @@ class NumberStatistics(Statistics):
         for each in (self, other):
             if each.pile is not None:
                 each._spill()
-        assert self.bins is not None and other.bins is not None
+        assert self.bins is not None
+        assert other.bins is not None
         self.sum.merge(other.sum)
         self.bins.merge(other.bins)
 
@@ -312,7 +314,7 @@ class NumberStatistics(Statistics):
         # Measured around the mean as a float64; the mean itself lies up to half a unit beside it.
         beside = Fraction(self.sum.steps, self.sum.n << -SMALLEST) - shift - Fraction(center)
         variance = Fraction(self.squares.steps, self.squares.n << -SMALLEST) - (beside * Fraction(scale)) ** 2
-        return math.sqrt(max(variance, 0)) / scale
+        return math.sqrt(max(float(variance), 0.0)) / scale
 
     def _table_figures(self, ladder: Ladder) -> Figures:
         """Distinct and top values, where they are few."""

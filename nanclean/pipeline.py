@@ -16,7 +16,7 @@ from nanclean.engine import Engine
 from nanclean.format import Source, Split
 from nanclean.hits import Hits
 from nanclean.lexical import Classes
-from nanclean.profile import Profile, Rows, see
+from nanclean.profile import Profile, see
 from nanclean.reading import Reading
 from nanclean.tokens import Words
 
@@ -66,7 +66,9 @@ class Table:
     passes: int = 0
 
     def measured(
-        self, early: Callable[[Reading], Mapping[int, tuple[int, Finder]]], quantiles: Callable[[Reading], Mapping[int, Iterable[float]]]
+        self,
+        early: Callable[[Reading], Mapping[int, tuple[int, Finder]]],
+        quantiles: Callable[[Reading], Mapping[int, Iterable[float]]],
     ) -> tuple[Reading, Profile]:
         """The reading and the profile of all columns.
 
@@ -88,10 +90,11 @@ class Table:
                 break
             reading = settled  # the sample had misled: read again, knowing better
         whole = profile
-        look: Profile | None = profile
-        while look := look.again():
+        look = profile.again()
+        while look is not None:
             whole.columns.update(look.columns)
             self._look(partial(next_look, look, reading, self.memory), look)
+            look = look.again()
         return reading, whole
 
     def located(self, reading: Reading, finders: Mapping[int, tuple[int, Finder]]) -> dict[int, Hits]:
@@ -121,7 +124,8 @@ def first_look(
     split: Split,
 ) -> Profile:
     """All columns of one split."""
-    piece, seen = profile.fresh(), []
+    piece = profile.fresh()
+    seen: list[tuple[Batch, dict[int, Column]]] = []
     for batch in split.batches(chosen):
         columns = {}
         for i, raw in zip(chosen, batch.columns, strict=True):
@@ -145,9 +149,7 @@ def next_look(profile: Profile, reading: Reading, memory: Memory, split: Split) 
     return piece
 
 
-def finding_look(
-    reading: Reading, finders: Mapping[int, tuple[int, Finder]], memory: Memory, split: Split
-) -> Profile:
+def finding_look(reading: Reading, finders: Mapping[int, tuple[int, Finder]], memory: Memory, split: Split) -> Profile:
     """The columns of one split in which something is to be found."""
     piece = Profile({}, {number: Hits() for number in finders})
     wanted = sorted({i for i, _ in finders.values()})

@@ -13,9 +13,8 @@ from nanclean.batch import Batch, Raw
 from nanclean.column import Column, Numbers
 from nanclean.format import Source
 from nanclean.lexical import Classes, classify, decode
-from nanclean.numbers import NumberStatistics, Plan, planned
+from nanclean.numbers import NumberStatistics, planned
 from nanclean.others import ValueStatistics
-from nanclean.counting import DISTINCT
 from nanclean.statistics import Statistics
 from nanclean.tokens import Words
 from nanclean.typed import view
@@ -36,9 +35,7 @@ class Reading:
     """Columns whose type the user has settled."""
 
     @classmethod
-    def guessed(
-        cls, source: Source, sample: Batch | None, words: Sequence[Words], demanded: Mapping[int, str]
-    ) -> Self:
+    def guessed(cls, source: Source, sample: Batch | None, words: Sequence[Words], demanded: Mapping[int, str]) -> Self:
         """From the fields of a typed source, or from a sample of text."""
         if not source.lexical:
             types = tuple(field.type or "other" for field in source.fields)
@@ -88,18 +85,17 @@ class Reading:
         self, i: int, source: Source, sample: Batch | None, rows: int, quantiles: Iterable[float]
     ) -> Statistics:
         type_, bits, width = self.types[i], source.fields[i].bits, len(self.types)
-        numeric = type_ in ("integer", "float", "list<integer>", "list<float>")
-        if sample is None:
-            if numeric:
-                nothing = Plan(np.dtype(np.float64), planned(np.empty(0), np.dtype(np.float64), 0, width, ()).layout, DISTINCT)
-                return NumberStatistics(type_, nothing, bits)
+        if type_ not in ("integer", "float", "list<integer>", "list<float>"):
             return ValueStatistics(type_)
+        if sample is None:
+            dtype = np.dtype(self.integers[i] if self.lexical and type_ == "integer" else np.float64)
+            return NumberStatistics(type_, planned(np.empty(0, dtype), dtype, rows, width, quantiles), bits)
         column, _ = self.column(i, sample.columns[i])
-        if isinstance(column, Numbers):
-            dtype = self.dtype(i, column)
-            finite = column.finite.astype(dtype) if dtype.kind == "f" or column.finite.dtype.kind != "f" else np.empty(0, dtype)
-            return NumberStatistics(type_, planned(finite, dtype, rows * _ratio(column), width, quantiles), bits)
-        return ValueStatistics(type_)
+        assert isinstance(column, Numbers)
+        dtype, finite = self.dtype(i, column), column.finite
+        fits = dtype.kind == "f" or finite.dtype.kind != "f"
+        values = finite.astype(dtype) if fits else np.empty(0, dtype)
+        return NumberStatistics(type_, planned(values, dtype, rows * _ratio(column), width, quantiles), bits)
 
 
 def _ratio(column: Column) -> int:
@@ -119,5 +115,8 @@ def _about_rows(source: Source, sample: Batch | None) -> int:
     known = source.facts.rows
     if not source.lexical or source.size is None:
         return max(known, sample.rows)
-    width = sum(raw.nbytes - 4 * len(raw) for raw in sample.columns if isinstance(raw, pa.Array)) + len(sample.columns) * sample.rows
+    width = (
+        sum(raw.nbytes - 4 * len(raw) for raw in sample.columns if isinstance(raw, pa.Array))
+        + len(sample.columns) * sample.rows
+    )
     return max(known, sample.rows, int(source.size / max(width / sample.rows, 1)))

@@ -7,6 +7,7 @@ and then gives the exact answers.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def _outside(ladder: Ladder, low: Interval, high: Interval) -> int:
 
 def _at(ladder: Ladder, k: int) -> float | int | None:
     """The k-th value, if there is one."""
-    return ladder.kth(k)[0].item() if k < ladder.n else None  # type: ignore[return-value]
+    return ladder.kth(k)[0].item() if k < ladder.n else None
 
 
 def _mad(ladder: Ladder, median: Interval) -> Interval:
@@ -103,7 +104,7 @@ def _mad(ladder: Ladder, median: Interval) -> Interval:
 
 
 def _centered(ladder: Ladder, median: Interval) -> tuple[np.ndarray, np.ndarray, Interval]:
-    """The rungs as float64, and the median; integers beyond 2**53 from a point near the median, so that none is rounded."""
+    """The rungs as float64, and the median. Integers beyond 2**53 from a point near it, so that none is rounded."""
     low, high = ladder.low, ladder.high
     if low.dtype.kind in "iu" and max(abs(int(low[0])), abs(int(high[-1]))) > 2**53:
         point = min(max(int(median[0]), int(low[0])), int(high[-1]))
@@ -126,7 +127,8 @@ def _histogram(ladder: Ladder) -> dict[str, list[Any]]:
         ladder.rank(min(a, b), max(a, b), inclusive=i == HISTOGRAM)
         for i, (a, b) in enumerate(zip(edges, edges_, strict=True))
     ]
-    return {"edges": edges, "counts": [ranks[0], *(b - a for a, b in zip(ranks, ranks[1:], strict=False)), ladder.n - ranks[-1]]}
+    inner = [b - a for a, b in pairwise(ranks)]
+    return {"edges": edges, "counts": [ranks[0], *inner, ladder.n - ranks[-1]]}
 
 
 def _edge(low: float, high: float, i: int) -> float:
@@ -166,4 +168,5 @@ def _gaps(ladder: Ladder) -> list[list[Any]]:
     ladder.want(np.flatnonzero(tails & (within >= wide)))
     if found.size > GAPS:
         found = np.sort(found[np.argsort(-between[found], kind="stable")[:GAPS]])
-    return [[ladder.low[i].item(), ladder.high[i + 1].item(), int(ladder.n - ladder.below[i + 1])] for i in found.tolist()]
+    above = ladder.n - ladder.below
+    return [[ladder.low[i].item(), ladder.high[i + 1].item(), int(above[i + 1])] for i in found.tolist()]

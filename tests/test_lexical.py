@@ -512,11 +512,13 @@ def test_one_dtype_holds_the_batches_of_a_column_of_integers(cells, size):
     assert max((int(e[1]) for e in extents if e), default=None) == max(values, default=None)
 
 
-def test_one_token_in_a_long_slice_is_found_where_it_is():
-    array = text(["1.25"] * 2000 + ["NA"] + ["1.25"] * 500).slice(700)
+@pytest.mark.parametrize("places", [[], [0], [7, 8, 9, 12], range(20)])
+def test_cells_own_their_bytes(places):
+    cells = Cells(text(["ab"] * 10 + ["abc", None, "", "d"] + ["ab"] * 200).slice(8, 50))
+    owner = [i for i, cell in enumerate(cells.array.to_pylist()) for _ in cell or ""]
 
-    column, _ = decode(array, "float", Words())
-    assert np.flatnonzero(column.absent).tolist() == [1300]
+    found = cells.owners(np.array(places, np.int64))  # wrong owners would only cost time: nobody else would notice
+    assert found.tolist() == sorted({owner[place] for place in places})
 
 
 def test_bytes_under_a_null_are_not_counted():

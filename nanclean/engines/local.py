@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 
 from nanclean.engine import Result, Work, in_order
 
@@ -25,6 +24,6 @@ class Local:
             return
         pool = ThreadPoolExecutor(self.jobs, thread_name_prefix="nanclean")
         try:
-            yield from in_order(partial(pool.submit, work), Future.result, pieces, self.jobs + 1)
+            yield from in_order(lambda piece: pool.submit(work, piece), Future.result, pieces, self.jobs + 1)
         finally:
             pool.shutdown(cancel_futures=True)

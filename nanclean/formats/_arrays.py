@@ -51,6 +51,8 @@ class Layout:
     fortran: bool = False
     axis: int | None = None
     """Its indices are the columns. None: all values are one column."""
+    grouped: bool = False
+    """Of an array with three axes or more: records are the indices of axis 0, and have many values."""
 
     @property
     def memory(self) -> tuple[int, ...]:
@@ -87,17 +89,17 @@ class Layout:
 
     @property
     def group(self) -> int:
-        """Of an array with three axes or more that is one column: the values of each record along axis 0. Otherwise 0."""
-        return math.prod(self.shape[1:]) if self.axis is None and len(self.shape) > 2 else 0
+        """The values of a record, where a record is an index of axis 0 and all values are one column."""
+        return math.prod(self.shape[1:])
 
     @property
     def records(self) -> int:
         """How many records the report counts."""
-        return self.shape[0] if self.group else self.rows
+        return self.shape[0] if self.grouped else self.rows
 
-    def inside(self, record: int, value: int) -> str:
+    def inside(self, record: int, value: int | None) -> str:
         """`[3, 0, 17]` for a value of a record along axis 0; values count in C order."""
-        found = [record, *(int(i) for i in np.unravel_index(value, self.shape[1:]))]
+        found = [record, *(() if value is None else map(int, np.unravel_index(value, self.shape[1:])))]
         return f"[{', '.join(map(str, found))}]"
 
     def index(self, record: int, column: int | None) -> str:
@@ -122,7 +124,10 @@ def layout(dtype: np.dtype, shape: tuple[int, ...], fortran: bool, axis: int | N
             raise UsageError(f"{path}: the columns of a structured array are its fields", hint="leave --axis out")
         return Layout(shape, fortran)
     if axis is None:
-        return Layout(shape, fortran, 1 if len(shape) == 2 and shape[1] <= MOST_COLUMNS else None)
+        columns = 1 if len(shape) == 2 and shape[1] <= MOST_COLUMNS else None
+        # A record is never cut in two, so that it must fit into memory.
+        grouped = len(shape) > 2 and math.prod(shape[1:]) * dtype.itemsize <= BATCH_BYTES
+        return Layout(shape, fortran, columns, grouped)
     if len(shape) < 2 or not -len(shape) <= axis < len(shape):
         known = f"0 to {len(shape) - 1}" if len(shape) > 1 else "none: its values are one column"
         raise UsageError(
@@ -210,6 +215,8 @@ class ArraySource(Source):
         shape = self.layout.shape
         if self.layout.axis is None and len(shape) == 2 and not self._parts:
             yield f"{shape[0]:,} x {shape[1]:,}: beyond {MOST_COLUMNS:,} columns; all values were read as one column."
+        if self.layout.axis is None and len(shape) > 2 and not self.layout.grouped and not self._parts:
+            yield f"{shape}: a record along axis 0 is beyond {BATCH_BYTES >> 20} MB; each value was read as a record."
         for field, part in zip(self.fields, self._parts or [Part((), self.dtype)], strict=False):
             of_all = field.name if self._parts else "The values"
             if part.dtype.kind in "fc" and native(np.empty(0, part.dtype)).dtype.itemsize < part.dtype.itemsize:
@@ -217,11 +224,9 @@ class ArraySource(Source):
             if part.dtype.kind == "V":
                 yield f"{of_all}: {part.dtype.itemsize} bytes without a type (bfloat16?) were not looked into."
 
-    def where(
-        self, rows: Sequence[int], column: int | None = None, cells: Sequence[int] | None = None
-    ) -> list[str]:
-        if self.layout.group:
-            values = cells or [0] * len(rows)
+    def where(self, rows: Sequence[int], column: int | None = None, cells: Sequence[int] | None = None) -> list[str]:
+        if self.layout.grouped:
+            values: Sequence[int | None] = cells or [None] * len(rows)
             return [f"{self._name}{self.layout.inside(r, value)}" for r, value in zip(rows, values, strict=True)]
         if self._parts:
             part = "" if column is None else self._parts[column].index
@@ -229,15 +234,15 @@ class ArraySource(Source):
         return [f"{self._name}{self.layout.index(row, column)}" for row in rows]
 
     def splits(self) -> Iterator[Split]:
-        rows, batch = self.layout.records, self._batch_rows()
-        width = self.layout.group or self.layout.columns
+        rows, batch = self.layout.records, self._group_rows() if self.layout.grouped else self._batch_rows()
+        width = self.layout.group if self.layout.grouped else self.layout.columns
         size = max(SPLIT_BYTES // max(width * self.dtype.itemsize, 1) // batch, 1) * batch
         for index, start in enumerate(range(0, rows, size)):
             yield ArraySplit(self, index, start, min(start + size, rows))
 
     def sample(self) -> Batch | None:
         """Blocks from 16 places, or all of a small array."""
-        if self.layout.group and not self._parts:
+        if self.layout.grouped:
             return self._sample_of_group()
         rows, batch = self.layout.rows, self._batch_rows()
         if not rows or not self.fields:
@@ -260,16 +265,25 @@ class ArraySource(Source):
         starts = sorted({min(values * i // PLACES, values - size) for i in range(PLACES)})
         return Batch(0, len(starts), [np.stack([_ready(self.items(start, size)) for start in starts])])
 
-    def _groups(self, start: int, stop: int) -> Iterator[tuple[int, int, list[np.ndarray]]]:
+    def _group_rows(self) -> int:
+        """Records of a batch that have many values each. In Fortran order more: each value comes from its own place."""
+        group = max(self.layout.group, 1)
+        values = BATCH_BYTES // self.dtype.itemsize if self.layout.fortran else ROWS_OF_ONE
+        return max(values // group, 1)
+
+    def _groups(self, start: int, stop: int) -> Iterator[tuple[int, int, np.ndarray]]:
         """(records, values of a record), in C order."""
         group, records = self.layout.group, self.layout.records
-        for at, end in _steps(start, stop, max(ROWS_OF_ONE // group, 1)):
+        for at, end in _steps(start, stop, self._group_rows()):
             if self.layout.fortran:
-                runs = [self.items(place * records + at, end - at) for place in _fortran_places(self.layout.shape[1:])]
-                found = np.stack(runs, axis=1)
+                runs = np.empty((group, end - at, 1), self.dtype)
+                for value, place in enumerate(_fortran_places(self.layout.shape[1:])):
+                    runs[value, :, 0] = self.items(place * records + at, end - at)
+                found = np.empty((end - at, group), _native(self.dtype))
+                _turn(runs, found, slice(None))
             else:
-                found = self.items(at * group, (end - at) * group).reshape(end - at, group)
-            yield at, end - at, [_ready(found)]
+                found = _ready(self.items(at * group, (end - at) * group)).reshape(end - at, group)
+            yield at, end - at, found
 
     # --- blocks of columns
 
@@ -279,8 +293,9 @@ class ArraySource(Source):
             yield start, stop - start, []
         elif self._parts:
             yield from self._records(start, stop, wanted)
-        elif self.layout.group:
-            yield from self._groups(start, stop)
+        elif self.layout.grouped:
+            for at, rows, values in self._groups(start, stop):
+                yield at, rows, [values] * len(wanted)
         elif self.layout.columns == 1:
             for at, end in _steps(start, stop, self._batch_rows()):
                 yield at, end - at, [_ready(self.items(at, end - at))] * len(wanted)
@@ -291,7 +306,7 @@ class ArraySource(Source):
 
     def _batch_rows(self, wanted: int | None = None) -> int:
         """Records of a batch: what stays in the cache, and never more than memory should hold."""
-        share = 1.0 if not wanted else wanted / len(self.fields)
+        share = min(wanted / len(self.fields), 1.0) if wanted else 1.0
         size = max(int(self.layout.columns * self.dtype.itemsize * share), 1)
         rows = ROWS_OF_ONE if len(self.fields) == 1 else min(ROWS, max(CACHED_BYTES // size, ROWS // 4))
         rows = max(min(rows, BATCH_BYTES // size), 1)

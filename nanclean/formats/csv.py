@@ -90,9 +90,7 @@ class CsvSource(Source):
                 found |= {row: piece.line + int(before[row - piece.record]) for row in some}
         return [found[row] for row in rows]
 
-    def where(
-        self, rows: Sequence[int], column: int | None = None, cells: Sequence[int] | None = None
-    ) -> list[str]:
+    def where(self, rows: Sequence[int], column: int | None = None, cells: Sequence[int] | None = None) -> list[str]:
         return [f"line {line}" for line in self.lines(rows)]
 
     def _split(self, index: int) -> CsvSplit | None:

@@ -103,9 +103,7 @@ class FrameSource(Source):
             end = min(at + BATCH_ROWS, stop)
             yield Batch(at, end - at, [column.take(at, end) for column in wanted])
 
-    def where(
-        self, rows: Sequence[int], column: int | None = None, cells: Sequence[int] | None = None
-    ) -> list[str]:
+    def where(self, rows: Sequence[int], column: int | None = None, cells: Sequence[int] | None = None) -> list[str]:
         return [f"row {row + 1}" for row in rows]
 
 

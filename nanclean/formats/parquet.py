@@ -102,9 +102,7 @@ class ParquetSource(Source):
     def splits(self) -> Iterator[Split]:
         return iter(self._splits)
 
-    def where(
-        self, rows: Sequence[int], column: int | None = None, cells: Sequence[int] | None = None
-    ) -> list[str]:
+    def where(self, rows: Sequence[int], column: int | None = None, cells: Sequence[int] | None = None) -> list[str]:
         return [f"row {row + 1}" for row in rows]
 
     def close(self) -> None:

@@ -38,7 +38,7 @@ def columns_of(source: Source, wanted: list[int] | None = None) -> list[list[Any
             assert len(batch.columns) == number
             for column, cells in zip(batch.columns, found, strict=True):
                 assert len(column) == batch.rows
-                cells += plain(column)
+                cells += plain(column.reshape(-1))
             row += batch.rows
     assert row == source.facts.rows
     return found
@@ -49,12 +49,17 @@ def plain(column: np.ndarray) -> list[Any]:
 
 
 def expected_columns(array: np.ndarray, axis: int | None = None) -> list[list[Any]]:
-    """By NumPy alone. Records of arrays in Fortran order run as the values lie."""
+    """By NumPy alone. In Fortran order cells run as the values lie, but those of one record as they are counted."""
     order = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
     axis = 1 if axis is None and array.ndim == 2 else axis
     if axis is None:
-        return [plain(array.reshape(-1, order=order))]
+        return [plain(array.reshape(-1, order="C" if is_grouped(array) else order))]
     return [plain(np.take(array, i, axis).reshape(-1, order=order)) for i in range(array.shape[axis])]
+
+
+def is_grouped(array: np.ndarray) -> bool:
+    """Whether a record is an index of axis 0, with all values behind it."""
+    return array.ndim > 2 and math.prod(array.shape[1:]) * array.itemsize <= _arrays.BATCH_BYTES
 
 
 def saved(folder: Path, array: np.ndarray, name: str = "t.npy") -> str:
@@ -134,7 +139,7 @@ def test_structured_arrays_have_a_column_for_each_field(data, tmp_path_factory):
     dtype = data.draw(STRUCTURED)
     if data.draw(st.booleans()):
         dtype = np.dtype([("inner", dtype), ("last", "u1")])
-    array = data.draw(hnp.arrays(dtype, hnp.array_shapes(max_dims=2, max_side=5)))
+    array = data.draw(hnp.arrays(dtype, hnp.array_shapes(max_dims=3, max_side=5), fill=st.nothing()))
     expected: dict[str, list[Any]] = {}
     unfold("", array.reshape(-1), expected)
     path = saved(tmp_path_factory.mktemp("npy"), array)
@@ -157,31 +162,66 @@ def unfold(name: str, records: np.ndarray, found: dict[str, list[Any]]) -> None:
         found[name] = plain(records)
 
 
+def places(source: Source, column: int) -> list[str]:
+    """The position of every cell of a column."""
+    found = []
+    for split in source.splits():
+        for batch in split.batches([column]):
+            (cells,) = batch.columns
+            each = cells.shape[1] if cells.ndim > 1 else 1
+            rows = np.repeat(np.arange(batch.start, batch.start + batch.rows), each).tolist()
+            inside = list(range(each)) * batch.rows
+            found += source.where(rows, column, inside)
+    return found
+
+
+@pytest.mark.parametrize("shape", [(), (7,), (5, 3), (2, 3, 4), (4, 3, 2, 2), (3, 9, 9)], ids=str)
+@pytest.mark.parametrize("order", "CF")
 @pytest.mark.usefixtures("tiny")
-def test_where_says_how_numpy_would_find_the_cell(tmp_path):
+def test_where_says_how_numpy_would_find_the_cell(shape, order, tmp_path):
     """Every position is put back into NumPy."""
-    for shape in [(), (7,), (5, 3), (2, 3, 4), (2, 3, 2, 2)]:
-        for x in (
-            np.arange(math.prod(shape)).reshape(shape),
-            np.asfortranarray(np.arange(math.prod(shape)).reshape(shape)),
-        ):
-            for axis in [None, *range(-x.ndim, x.ndim)] if x.ndim > 1 else [None]:
-                for source in (opened(saved(tmp_path, x, "x.npy"), axis=axis), in_memory(x, axis)):
-                    for column, cells in enumerate(columns_of(source)):
-                        places = source.where(range(len(cells)), column)
-                        assert [eval(place, {"x": x}) for place in places] == cells
-                        whole = [eval(place, {"x": x}) for place in source.where(range(len(cells)))]
-                        assert all(cell in np.atleast_1d(found) for cell, found in zip(cells, whole, strict=True))
+    x = np.asarray(np.arange(math.prod(shape)).reshape(shape), order=order)
+    for axis in [None, *range(-x.ndim, x.ndim)] if x.ndim > 1 else [None]:
+        for source in (opened(saved(tmp_path, x, "x.npy"), axis=axis), in_memory(x, axis)):
+            for column, cells in enumerate(columns_of(source)):
+                assert [eval(place, {"x": x}) for place in places(source, column)] == cells
+            rows = source.where(range(source.facts.rows))
+            assert sum(np.size(eval(row, {"x": x})) for row in rows) == x.size
 
 
 def test_positions_are_short(tmp_path):
     matrix = opened(saved(tmp_path, np.zeros((9, 4)), "X_train.npy"))
     assert matrix.where([7, 0], 3) == ["X_train[7, 3]", "X_train[0, 3]"]
     assert matrix.where([7]) == ["X_train[7]"]
-    assert opened(saved(tmp_path, np.zeros((9, 4, 2)), "my data.npy")).where([71]) == ["x[8, 3, 1]"]
+    assert opened(saved(tmp_path, np.zeros((9, 4, 2)), "my data.npy")).where([8], 0, [7]) == ["x[8, 3, 1]"]
+    assert opened(saved(tmp_path, np.zeros((9, 4, 2)))).where([8]) == ["t[8]"]
     assert opened(saved(tmp_path, np.zeros((9, 4, 2))), axis=1).where([3]) == ["t[1, :, 1]"]
     fields = np.zeros(5, [("a", "f4"), ("b", [("c", "i2", 2)])])
     assert opened(saved(tmp_path, fields)).where([3], 2) == ["t[3]['b']['c'][1]"]
+
+
+@pytest.mark.parametrize("order", "CF")
+def test_records_of_many_values(order, tmp_path):
+    x = np.asarray(np.arange(24.0).reshape(2, 3, 4), order=order)
+    for source in (opened(saved(tmp_path, x)), in_memory(x), in_memory(np.flip(np.flip(x, 1).copy(order), 1))):
+        ((batch,),) = ([*split.batches()] for split in source.splits())
+        column = view(batch.columns[0], frozenset({"13"}))
+        assert (source.facts.rows, batch.rows, column.rows, column.cells) == (2, 2, 2, 24)
+        assert column.values.tolist() == list(range(24))
+        assert column.owner.tolist() == [0] * 12 + [1] * 12
+        assert column.missing_rows.tolist() == [False, True]
+
+
+def test_a_record_that_is_too_large_for_memory_is_read_by_its_values(tmp_path, monkeypatch):
+    monkeypatch.setattr(_arrays, "BATCH_BYTES", 1_000)
+    x = np.arange(3 * 40 * 40.0).reshape(3, 40, 40)
+    source = opened(saved(tmp_path, x, "x.npy"))
+
+    assert source.facts.rows == x.size
+    assert "each value" in source.facts.notes[0]
+    assert columns_of(source) == [plain(x.reshape(-1))]
+    assert max(batch.columns[0].nbytes for split in source.splits() for batch in split.batches()) <= 1_000
+    assert source.where([1_700], 0) == ["x[1, 2, 20]"]
 
 
 def test_types_and_widths(tmp_path):
@@ -418,14 +458,14 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 def test_the_data_pack(data):
-    for name, rows, columns in (("mitdb100_ecg.npy", 300_000, 2), ("mnist_t10k_images.npy", 7_840_000, 1)):
+    for name, rows, columns in (("mitdb100_ecg.npy", 300_000, 2), ("mnist_t10k_images.npy", 10_000, 1)):
         array = np.load(data / name)
         source = opened(data / name)
         assert (source.facts.rows, len(source.fields)) == (rows, columns)
         found = [
             np.concatenate(c) for c in zip(*(b.columns for s in source.splits() for b in s.batches()), strict=True)
         ]
-        expected = array.T if array.ndim == 2 else [array.reshape(-1)]
+        expected = array.T if array.ndim == 2 else [array.reshape(rows, -1)]
         assert all(np.array_equal(mine, theirs) for mine, theirs in zip(found, expected, strict=True))
     channels = opened(data / "mnist_t10k_images.npy", axis=2)
     assert [field.name for field in channels.fields] == [f"c{i}" for i in range(28)]
