@@ -28,6 +28,7 @@ from nanclean.report import Column, Fences, Histogram, Outliers, Report, Run, Su
 from nanclean.report import Source as ReportSource
 from nanclean.statistics import FIGURES, Figures
 from nanclean.tokens import Words
+from nanclean.version import version
 from nanclean.wording import quoted
 
 RANK = {"error": 0, "warning": 1, "info": 2, "never": -1}
@@ -186,6 +187,8 @@ class _Scan:
 
     def __post_init__(self) -> None:
         self.names = [field.name for field in self.source.fields]
+        self.known: dict[tuple[str, ...], Sequence[Check]] = {}
+        """The checks, by the types of the columns."""
         self.policy.checks(self.names)  # what can be wrong is told before the first row is read
         self.chosen = self.policy.selected(self.names)
         missing_list = self.policy.missing_list or "auto"
@@ -226,7 +229,7 @@ class _Scan:
             findings=found,
             summary=Summary.of(found),
             run=Run(
-                version=_version(),
+                version=version(),
                 passes=self.table.passes,
                 seconds=round(time.monotonic() - started, 3),
                 jobs=self.jobs,
@@ -237,7 +240,9 @@ class _Scan:
         )
 
     def _checks(self, reading: Reading) -> Sequence[Check]:
-        return self.policy.checks(self.names, reading.types)
+        if reading.types not in self.known:
+            self.known[reading.types] = self.policy.checks(self.names, reading.types)
+        return self.known[reading.types]
 
     def _early(self, reading: Reading) -> dict[int, tuple[int, Detector]]:
         """The finders that need no figures, by the number of their check."""
@@ -387,15 +392,6 @@ def _column(figures: Figures) -> Column:
     if plain["histogram"] is not None:
         plain["histogram"] = Histogram(**plain["histogram"])
     return Column(**plain)
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("nanclean")
-    except PackageNotFoundError:
-        return "0"
 
 
 def _versions() -> dict[str, str]:

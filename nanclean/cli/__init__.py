@@ -80,12 +80,9 @@ def _unless_closed() -> Iterator[None]:
 def _show_version(ctx: click.Context, parameter: click.Parameter, asked: bool) -> None:
     if not asked or ctx.resilient_parsing:
         return
-    from importlib.metadata import PackageNotFoundError, version
+    from nanclean.version import version
 
-    try:
-        click.echo(f"nanclean {version('nanclean')}")
-    except PackageNotFoundError:  # run from a folder that was never installed
-        click.echo("nanclean (not installed)")
+    click.echo(f"nanclean {version() or '(not installed)'}")
     ctx.exit()
 
 

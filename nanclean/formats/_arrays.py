@@ -268,7 +268,7 @@ class ArraySource(Source):
     def _group_rows(self) -> int:
         """Records of a batch that have many values each. In Fortran order more: each value comes from its own place."""
         group = max(self.layout.group, 1)
-        values = BATCH_BYTES // self.dtype.itemsize if self.layout.fortran else ROWS_OF_ONE
+        values = BATCH_BYTES // 4 // self.dtype.itemsize if self.layout.fortran else ROWS_OF_ONE
         return max(values // group, 1)
 
     def _groups(self, start: int, stop: int) -> Iterator[tuple[int, int, np.ndarray]]:
