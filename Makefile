@@ -14,6 +14,11 @@ DEV    := $(VENV)/.dev
 PEERS  := $(VENV)/.bench
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 LOWEST ?= .venv-lowest
+# What needs newer tools, not a newer library beneath nanclean: the linter's click, msgspec's way to write a schema,
+# and a pyarrow that can write (not only read) fixed-size lists with nulls.
+NOT_LOWEST := --ignore tests/test_imports.py \
+  --deselect tests/test_report.py::test_the_published_schemas_are_up_to_date \
+  --deselect tests/test_numerics.py::test_lists_of_numbers_are_looked_into
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install test lint format types check docs bench dist lowest clean
@@ -23,9 +28,9 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
 
 demo: $(RUN) ## install, and scan sample_data/: start here
-	$(BIN)/nanclean scan sample_data/flats.csv --label rented --id id
+	$(BIN)/nanclean check --fail-on never sample_data/flats.parquet sample_data/flats.npy sample_data/export.csv
 	@echo
-	$(BIN)/nanclean check sample_data/flats.csv sample_data/flats.parquet sample_data/flats.npy sample_data/export.csv --fail-on never
+	$(BIN)/nanclean scan sample_data/flats.csv --label rented --id id
 
 install: $(DEV) ## make .venv with all that development needs
 
@@ -60,7 +65,7 @@ lowest: ## all tests against the lowest versions of pyproject.toml (Python 3.11)
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip --disable-pip-version-check --quiet install -e '.[test]' \
 	  $$($(PYTHON) tests/lowest.py)
-	$(LOWEST)/bin/python -m pytest $(TESTS) -q -n $(JOBS) -m "not network"
+	$(LOWEST)/bin/python -m pytest $(TESTS) -q -n $(JOBS) -m "not network" $(NOT_LOWEST)
 
 clean: ## remove what can be made again
 	rm -rf $(VENV) $(LOWEST) dist build bench/data htmlcov .coverage .coverage.* \

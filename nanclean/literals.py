@@ -222,7 +222,9 @@ def _keep_exact(found: Reading, text: Cells, apart: np.ndarray, integers: str) -
         with np.errstate(invalid="ignore"):  # what stands in absent cells means nothing
             found.values = found.values.astype(dtype)
     else:
-        plain = pc.replace_substring_regex(text.without(apart), pattern=r"\A(?:\+|-(0+)\z)", replacement=r"\1")
+        plain = text.without(apart)
+        if text.count("+") or text.count("-"):  # Arrow's integers have no +, and its unsigned ones no -0
+            plain = pc.replace_substring_regex(plain, pattern=r"\A(?:\+|-(0+)\z)", replacement=r"\1")
         found.values = values(plain.cast(pa.from_numpy_dtype(np.dtype(dtype))), dtype)
 
 

@@ -44,6 +44,11 @@ FOREIGN_SUFFIXES = {
 }
 
 
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]|^\x93")
+"""What no beginning of a text has, but in UTF-16."""
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
 def opened(source: object, options: ReadOptions | None = None) -> Source:
     """A source for a path, or for something in memory, which is never changed.
 
@@ -129,10 +134,6 @@ def _refuse_foreign(path: str, beginning: bytes) -> None:
             raise InputError(f"{path}: is compressed ({suffix[1:]}), which is not read yet", hint="unpack it first")
         if named == suffix:
             raise InputError(f"{path}: is not compressed, whatever its name says", hint=f"drop the {suffix}")
-
-
-_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]|^\x93")
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def _by_content(path: str, beginning: bytes, suffix: str) -> str | None:

@@ -222,7 +222,7 @@ def export() -> tuple[bytes, list[dict[str, Any]]]:
         fault("decimal", "area", whole, "decimal commas"),
         fault("decimal", "rent.1", whole, "decimal commas"),
         fault("mixed", "built", [1] + [row + 1 for row in about], "numbers and words"),
-        fault("all_missing", "unnamed_0", [1, *whole], "every line ends in a semicolon"),
+        fault("all_missing", "unnamed_6", [1, *whole], "every line ends in a semicolon"),
     ]
 
 

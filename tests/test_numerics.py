@@ -173,9 +173,12 @@ def test_no_reason_is_told_where_all_rules_apply():
         np.random.default_rng(1).normal(size=100_000) * 10.0 ** np.random.default_rng(2).integers(-300, 300, 100_000),
         np.random.default_rng(3).integers(-(2**63), 2**63 - 1, 100_000),
         np.random.default_rng(4).normal(size=100_000).astype(np.float16),
+        np.append(np.random.default_rng(6).normal(size=99_999), -1.7e308),
+        np.concatenate(([1e200, 1e60], np.random.default_rng(8).normal(size=99_999), [-1e200, -1e60])),
+        np.append(np.random.default_rng(7).normal(size=99_999) * 1e-300, 1e-320),
         np.random.default_rng(5).lognormal(3, 25, 100_000).clip(0, 3e38).astype(np.float32),
     ],
-    ids=["offset", "every size", "int64", "float16", "float32"],
+    ids=["offset", "every size", "int64", "float16", "one huge", "cancelling", "tiny", "float32"],
 )
 def test_long_columns(values):
     assert differences(told(values), array_column("c0", values)) == []

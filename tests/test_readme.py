@@ -1,12 +1,13 @@
 """The README is run: every block that begins with `$ nanclean …` shows what that command prints on sample_data/.
 
-    python tests/test_readme.py     (make docs) writes down what the commands print now, and draws docs/scan.svg.
+python tests/test_readme.py     (make docs) writes down what the commands print now, and draws docs/scan.svg.
 """
 
 from __future__ import annotations
 
 import doctest
 import html
+import io
 import os
 import re
 import shlex
@@ -52,7 +53,7 @@ def drawn() -> str:
     import nanclean
 
     os.chdir(ROOT / "sample_data")
-    console = Console(record=True, width=88, file=open(os.devnull, "w", encoding="utf-8"), force_terminal=True)
+    console = Console(record=True, width=88, file=io.StringIO(), force_terminal=True)
     console.print(nanclean.scan("flats.csv", **PICTURED))
     svg = console.export_svg(title="nanclean scan flats.csv --label rented --id id", unique_id="scan")
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
@@ -110,7 +111,8 @@ def main() -> None:
     PICTURE.parent.mkdir(exist_ok=True)
     PICTURE.write_text(drawn(), encoding="utf-8")
     text = README.read_text(encoding="utf-8")
-    README.write_text(BLOCK.sub(lambda found: f"```console\n{found[1]}\n{printed(found[1])}```", text), encoding="utf-8")
+    text = BLOCK.sub(lambda found: f"```console\n{found[1]}\n{printed(found[1])}```", text)
+    README.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

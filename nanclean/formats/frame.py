@@ -193,7 +193,7 @@ def _is_arrow(source: object) -> bool:
         return True
     if _is_pandas(source):  # its capsules turn NaN into null
         return False
-    return hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__")
+    return any(hasattr(source, name) for name in ("__arrow_c_stream__", "__arrow_c_array__", "to_arrow"))
 
 
 def _table(source: Any, label: str) -> pa.Table:
@@ -209,10 +209,11 @@ def _table(source: Any, label: str) -> pa.Table:
             return source.read_all()
         if hasattr(source, "__arrow_c_stream__"):
             return _stream(source)
-        array = pa.array(source)
+        if hasattr(source, "__arrow_c_array__"):
+            return _single(pa.array(source))
+        return _table(source.to_arrow(), label)  # polars, before it had capsules
     except Exception as error:  # any producer, any error
         raise InputError(f"{label}: cannot be handed over as Arrow data: {shortened(str(error), 160)}") from error
-    return _single(array)
 
 
 def _stream(source: Any) -> pa.Table:

@@ -332,6 +332,7 @@ def test_nothing_is_copied_where_that_can_be():
 # --- NumPy and dicts
 
 
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 def test_arrays_go_by_columns():
     found = opened(np.array([[1.0, NAN], [3.0, INF]]))
 
