@@ -154,7 +154,7 @@ def _scan(
         rules=rules, label=label, id=id, missing=missing, missing_list=missing_list, columns=columns, trainer=trainer
     )
     look_around = isinstance(source, str | os.PathLike) and not no_config
-    wanted = _policy(policy, look_around).merged(options).demand()
+    wanted = _policy(policy, look_around).merged(options)  # what is wrong in it is told when the columns are known
     read = ReadOptions(encoding=encoding, delimiter=delimiter, header=header, decimal=decimal, axis=axis)
     jobs, memory = jobs or usable_cores(), memory or usable_memory()
     table = opened(source, read)

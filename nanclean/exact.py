@@ -98,7 +98,7 @@ def integer_sum_small(values: np.ndarray) -> int:
 
 def block_steps(block: np.ndarray, largest: float) -> int:
     """The exact sum of at most BLOCK float64 values of at most this size, in steps of 2**-1074. Uses scratch 0 to 2."""
-    if largest == 0.0:
+    if largest == 0.0 or not block.size:
         return 0
     unit = math.frexp(largest)[1]  # every |value| is below 2**unit
     if unit > SAFE:
@@ -126,7 +126,10 @@ def _total(whole: np.ndarray) -> float:
     """The sum of whole quanta. Every partial sum is below 2**52 of them, so any way of adding is exact; the dot
     product is the fastest."""
     ones = _ones()
-    return sum(float(np.dot(part := whole[at : at + DOT], ones[: part.size])) for at in range(0, whole.size, DOT))
+    if whole.size == BLOCK:
+        return float(np.dot(whole[:DOT], ones)) + float(np.dot(whole[DOT:], ones))
+    first, second = whole[:DOT], whole[DOT:]
+    return float(np.dot(first, ones[: first.size])) + float(np.dot(second, ones[: second.size]))
 
 
 def _ones() -> np.ndarray:
@@ -142,7 +145,7 @@ def _huge(block: np.ndarray) -> int:
     big = np.abs(block) >= 2.0**400
     rest = block[~big]
     scaled = block[big] * 2.0**-300
-    return (block_steps(scaled, float(np.abs(scaled).max())) << 300) + block_steps(rest, 2.0**400)
+    return (block_steps(scaled, float(np.abs(scaled).max(initial=0.0))) << 300) + block_steps(rest, 2.0**400)
 
 
 def _weighted(values: np.ndarray, counts: np.ndarray) -> int:

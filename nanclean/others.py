@@ -54,10 +54,11 @@ class ValueStatistics(Statistics):
         if len(found) - 1 > DISTINCT:
             self.counts = None
             return
-        for pair in found.to_pylist():
-            if pair["values"] is not None:
-                key = _key(pair["values"])
-                self.counts[key] = self.counts.get(key, 0) + pair["counts"]
+        present = found.filter(found.field(0).is_valid())
+        values = present.field(0)
+        keys = times.texts(values) if self.type == "time" else [_key(value) for value in values.to_pylist()]
+        for key, count in zip(keys, present.field(1).to_pylist(), strict=True):
+            self.counts[key] = self.counts.get(key, 0) + count
         self._bound()
 
     def _bound(self) -> None:

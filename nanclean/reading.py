@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -10,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from nanclean.batch import Batch, Raw
-from nanclean.column import Column, Numbers
+from nanclean.column import Column, Numbers, Values
 from nanclean.format import Source
 from nanclean.lexical import Classes, classify, decode
 from nanclean.numbers import NumberStatistics, planned
@@ -63,8 +64,21 @@ class Reading:
     def column(self, i: int, raw: Raw) -> tuple[Column, Classes | None]:
         """The typed view of some cells of column i."""
         if not self.lexical:
-            return view(raw, self.words[i].declared), None
+            column = view(raw, self.words[i].declared)
+            return self._text(i, column) if column.type == "text" else column, None
         return decode(_text(raw), self.types[i], self.words[i], self.integers[i] or "auto")
+
+    def _text(self, i: int, column: Column) -> Column:
+        """Text of a typed source: "NA" means there what it means in CSV."""
+        assert isinstance(column, Values)
+        array = column.array
+        if not isinstance(array, pa.Array):
+            return column
+        found, _ = decode(array if pa.types.is_string(array.type) else array.cast(pa.string()), "text", self.words[i])
+        found.null = column.null
+        found.empty += column.empty - array.null_count
+        found.tokens = dict(Counter(found.tokens) + Counter(column.tokens))
+        return found
 
     def dtype(self, i: int, column: Numbers) -> np.dtype:
         """What the values of a numeric column are counted as."""

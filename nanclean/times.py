@@ -77,6 +77,13 @@ def extent(array: pa.Array) -> Extent | None:
     return candidates[0], candidates[-1]
 
 
+def texts(array: pa.Array) -> list[str]:
+    """Points in time without nulls, each as `shown` has it; of text or one of Arrow's types, also beyond year 9999."""
+    if pa.types.is_string(array.type):
+        return [shown(text.strip(BLANKS)) for text in array.to_pylist()]
+    return _texts_of_type(array.type, _whole(array).to_pylist())
+
+
 def _order(text: str) -> tuple[tuple[bool, int], str]:
     """One instant can be written in two ways; which of them is first must not depend on which came first."""
     return instant(text), text
@@ -161,8 +168,16 @@ def _ends(array: pa.Array) -> list[str]:
 
 
 def _ends_of_type(array: pa.Array) -> list[str]:
-    kind = array.type
+    whole = pc.min_max(_whole(array))
+    return _texts_of_type(array.type, [whole["min"].as_py(), whole["max"].as_py()])
+
+
+def _whole(array: pa.Array) -> pa.Array:
+    """The integers that times are made of."""
+    return array.cast(pa.int32() if array.type.bit_width == 32 else pa.int64())
+
+
+def _texts_of_type(kind: pa.DataType, whole: list[int]) -> list[str]:
     zoned = pa.types.is_timestamp(kind) and kind.tz is not None
     unit = _DAY * _TICKS if pa.types.is_date32(kind) else _UNITS["ms" if pa.types.is_date64(kind) else kind.unit]
-    whole = pc.min_max(array.cast(pa.int32() if kind.bit_width == 32 else pa.int64()))
-    return [_shown(not pa.types.is_time(kind), whole[end].as_py() * unit, zoned) for end in ("min", "max")]
+    return [_shown(not pa.types.is_time(kind), value * unit, zoned) for value in whole]
