@@ -20,7 +20,7 @@ EXACT = 2**53
 NOT_A_TIME = np.iinfo(np.int64).min
 LAST_CHARACTER = 0x10FFFF
 ARROW_UNITS = ("s", "ms", "us", "ns")
-SECONDS = {"m": 60, "h": 3_600, "D": 86_400, "W": 604_800}
+SECONDS = {"s": 1, "m": 60, "h": 3_600, "D": 86_400, "W": 604_800}
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?inf(inity)?", re.IGNORECASE)
 
@@ -455,7 +455,8 @@ def _times(raw: np.ndarray) -> pa.Array:
     wanted = unit if unit in ARROW_UNITS and count == 1 else "s"
     if unit in ("ps", "fs", "as"):
         wanted = "ns"
-    raw = _within_reach(raw, SECONDS.get(unit, 1) * count) if wanted == "s" else raw
+    if wanted == "s" and unit in SECONDS:
+        raw = _within_reach(raw, SECONDS[unit] * count)
     values = raw.astype("i8") if unit == "generic" else raw.astype(f"{letter}8[{wanted}]").view("i8")
     lost = values == NOT_A_TIME
     valid = bitmap(~lost) if lost.any() else None
@@ -470,6 +471,7 @@ def _times(raw: np.ndarray) -> pa.Array:
 def _within_reach(raw: np.ndarray, seconds: int) -> np.ndarray:
     """Times whose number of seconds fits into 64 bits; those beyond (200 thousand million years) at the end of that."""
     far = (2**63 - 1) // seconds
+    raw = raw.astype(raw.dtype.newbyteorder("="))
     ticks = raw.view("i8")
     lost = ticks == NOT_A_TIME
     if bool((lost | (np.abs(ticks) <= far)).all()):
