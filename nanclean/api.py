@@ -368,7 +368,8 @@ class _Scan:
         worst = max(profile.rows.alone.items(), key=lambda item: (item[1], -item[0]), default=(0, 0))
         if worst[1] and worst[0] in missing:
             without = profile.rows.complete + worst[1]
-            text = f"Without {quoted(self.names[worst[0]])} {without:,} rows are complete."
+            rows = "1 row is complete" if without == 1 else f"{without:,} rows are complete"
+            text = f"Without {quoted(self.names[worst[0]])} {rows}."
             lines.setdefault(missing[worst[0]], []).append(text)
         return lines
 

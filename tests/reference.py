@@ -242,7 +242,7 @@ def text_column(
     absent: list[int] = []
     as_text = {spelling.strip() for spelling in words.declared}
     for cell, record, (kind, value) in zip(cells, records, judged, strict=True):
-        if kind == DECLARED and not numeric and value not in as_text:
+        if kind == DECLARED and type == "text" and value not in as_text:
             values.append(cell)  # the same number, but in text numbers are text
             continue
         if kind == NAN and not numeric and not (words.missing_list == "auto" or cell in words.listed):
