@@ -46,7 +46,7 @@ def test_the_mean_is_rounded_once(values):
 
 @given(st.lists(st.lists(FINITE)), st.randoms())
 def test_pieces_merge_to_the_whole_in_any_order(pieces, random):
-    whole, merged = summed(sum(pieces, [])), ExactSum()
+    whole, merged = summed([value for piece in pieces for value in piece]), ExactSum()
     random.shuffle(pieces)
     for piece in pieces:  # empty ones among them
         merged.merge(summed(piece))
