@@ -146,6 +146,9 @@ def next_look(profile: Profile, reading: Reading, memory: Memory, split: Split) 
     piece = profile.fresh()
     for batch, columns in columns_of(reading, memory, split, sorted(profile.columns)):
         see(piece, batch, columns)
+        for column in columns.values():
+            if isinstance(column, Numbers):
+                _slim(column)
     return piece
 
 
@@ -190,15 +193,15 @@ def _without_cells(batch: Batch) -> Batch:
 
 
 def _slim(column: Numbers) -> Numbers:
-    """Without what only the first look needs."""
+    """Without what only the first look needs, and what is quicker made again than kept: fresh memory is dear."""
     for name in ("present", "missing", "missing_rows", "nan", "pos_inf", "neg_inf"):
         column.__dict__.pop(name, None)
+    if column.__dict__.get("finite") is not column.values:
+        column.__dict__.pop("finite", None)
     column.text = None
     return column
 
 
 def _size(column: Column) -> int:
     assert isinstance(column, Numbers)
-    arrays: list[np.ndarray | None] = [column.values, column.absent, column.unparsable, column.__dict__.get("finite")]
-    different = {id(a): a.nbytes for a in arrays if a is not None}
-    return sum(different.values())
+    return sum(array.nbytes for array in (column.values, column.absent, column.unparsable) if array is not None)
