@@ -150,6 +150,11 @@ def _scan(
     started = time.monotonic()
     if fail_on not in RANK:
         raise UsageError(f"fail_on: {fail_on!r}", hint="error, warning, info or never")
+    for name, number in (("memory", memory), ("jobs", jobs)):
+        if number is not None and (not isinstance(number, int) or number < 1):
+            raise UsageError(
+                f"{name}: {number!r}", hint=f"a whole number: {'bytes' if name == 'memory' else 'threads'}"
+            )
     options = policies.from_options(
         rules=rules, label=label, id=id, missing=missing, missing_list=missing_list, columns=columns, trainer=trainer
     )
@@ -366,7 +371,7 @@ class _Scan:
             if run is not None and hits[number].rows < self.source.facts.rows:
                 lines.setdefault(number, []).append(f"All of them lie in rows {run[0]:,} to {run[1]:,}.")
         worst = max(profile.rows.alone.items(), key=lambda item: (item[1], -item[0]), default=(0, 0))
-        if worst[1] and worst[0] in missing:
+        if worst[1] and worst[0] in missing and len(self.chosen) > 1:
             without = profile.rows.complete + worst[1]
             rows = "1 row is complete" if without == 1 else f"{without:,} rows are complete"
             text = f"Without {quoted(self.names[worst[0]])} {rows}."

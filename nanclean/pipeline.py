@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-import numpy as np
-
 from nanclean.batch import Batch
 from nanclean.column import Column, Mask, Numbers
 from nanclean.engine import Engine
