@@ -124,6 +124,10 @@ class Detector(Part):
         """bool, (cells,); a fresh array. Never null, and true for bad cells only."""
         raise NotImplementedError
 
+    def rows(self, column: Column) -> Mask | None:
+        """bool, (rows,): bad rows that have no cell to be marked, as null lists. None: there are none."""
+        return None
+
     def tell(self, figures: Figures, hits: Hits, values: bool = True) -> Telling | None:
         """The message about the bad cells of a column, or None: looked at closely, there is nothing to say.
 

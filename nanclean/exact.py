@@ -64,7 +64,11 @@ class ExactSum:
 
     def add_counts(self, values: np.ndarray, counts: np.ndarray) -> None:
         """Take in every value (finite float64 or integer) as often as its count says."""
-        self.n += int(counts.sum())
+        n = int(counts.sum())
+        if n <= BLOCK:  # one by one is quicker than by exponents
+            self.add(np.repeat(values, counts))
+            return
+        self.n += n
         if values.dtype.kind in "iu":
             total = sum(int(v) * int(c) for v, c in zip(values, counts, strict=True))
             self.steps += total << -SMALLEST

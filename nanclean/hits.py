@@ -60,7 +60,7 @@ class Hits:
         if cells.size:
             self._take(column, cells, cells if column.owner is None else column.owner[cells], batch)
 
-    def add_rows(self, column: Column, bad: Mask, batch: Batch) -> None:
+    def add_rows(self, bad: Mask, batch: Batch) -> None:
         """Take in bad rows that have no cell: null lists."""
         self._take(None, np.empty(0, np.int64), np.flatnonzero(bad), batch)
 

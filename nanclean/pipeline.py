@@ -26,6 +26,7 @@ class Finder(Protocol):
 
     def touches(self, column: Column) -> bool: ...
     def mask(self, column: Column) -> Mask: ...
+    def rows(self, column: Column) -> Mask | None: ...
 
 
 @dataclass
@@ -172,6 +173,9 @@ def find(
             bad = finder.mask(column)
             if bad.any():
                 hits[number].add(column, bad, batch)
+            rows = finder.rows(column)
+            if rows is not None:
+                hits[number].add_rows(rows, batch)
 
 
 def columns_of(

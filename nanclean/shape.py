@@ -123,10 +123,14 @@ def _histogram(ladder: Ladder) -> dict[str, list[Any]]:
         return {"edges": [low, low], "counts": [below, upto - below, ladder.n - upto]}
     edges = [_edge(low, high, i) for i in range(HISTOGRAM + 1)]
     edges_ = [_edge(low_, high_, i) for i in range(HISTOGRAM + 1)]
-    ranks = [
-        ladder.rank(min(a, b), max(a, b), inclusive=i == HISTOGRAM)
-        for i, (a, b) in enumerate(zip(edges, edges_, strict=True))
-    ]
+    if edges == edges_ and not ladder.opaque.any() and ladder.low.dtype.kind == "f":
+        ranks = ladder.below[np.searchsorted(ladder.low, edges)].tolist()  # all at once
+        ranks[-1] = ladder.rank(high, high, inclusive=True)
+    else:
+        ranks = [
+            ladder.rank(min(a, b), max(a, b), inclusive=i == HISTOGRAM)
+            for i, (a, b) in enumerate(zip(edges, edges_, strict=True))
+        ]
     inner = [b - a for a, b in pairwise(ranks)]
     return {"edges": edges, "counts": [ranks[0], *inner, ladder.n - ranks[-1]]}
 

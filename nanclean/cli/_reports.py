@@ -58,6 +58,29 @@ def _next(asked: Asked, command: str) -> str | None:
         return None
     if "init" in COMMANDS:
         return "nanclean init {path} -o nanclean.toml"
-    options = f" --label {shlex.quote(asked.label)}" if asked.label else ""
-    options += f" -p {shlex.quote(asked.policy)}" if asked.policy else ""
+    options = "".join(f" {word}" for word in map(shlex.quote, _repeated(asked)))
     return "nanclean check {path}" + options.replace("{", "{{").replace("}", "}}")
+
+
+def _repeated(asked: Asked) -> Iterator[str]:
+    """The options that change how a file is read or judged, as they are typed."""
+    for option, value in (
+        ("-p", asked.policy),
+        ("--rule", asked.rules),
+        ("--label", asked.label),
+        ("--id", asked.id),
+        ("--missing", asked.missing),
+        ("--missing-list", None if asked.missing_list == "auto" else asked.missing_list),
+        ("--columns", asked.columns),
+        ("--for", asked.trainer),
+        ("--encoding", asked.encoding),
+        ("--delimiter", asked.delimiter),
+        ("--decimal", None if asked.decimal == "." else asked.decimal),
+        ("--axis", asked.axis),
+    ):
+        for each in value if isinstance(value, tuple) else () if value is None else (value,):
+            yield from (option, str(each))
+    if not asked.header:
+        yield "--no-header"
+    if asked.no_config:
+        yield "--no-config"

@@ -143,7 +143,12 @@ SEVERITIES = ("error", "warning", "info", "never")
 
 OPTIONS = (
     click.argument("files", nargs=-1, required=True, metavar="FILE..."),
-    click.option("-p", "--policy", metavar="FILE", help="Rules, as TOML. Otherwise nanclean.toml of this folder."),
+    click.option(
+        "-p",
+        "--policy",
+        metavar="FILE",
+        help="Rules, as TOML. Otherwise ./nanclean.toml, or [tool.nanclean] of ./pyproject.toml.",
+    ),
     click.option("--rule", "rules", multiple=True, metavar="TEXT", help="One more rule: 'price: range(0, 100) <= 1%'."),
     click.option("--label", metavar="COLUMN", help="The column to be learned: nothing may be missing there."),
     click.option("--id", multiple=True, metavar="COLUMN", help="A column that only names the row."),

@@ -12,8 +12,7 @@ from nanclean.cli.options import Asked, shared
 def command(asked: Asked) -> int:
     """Look at files, and report what is wrong and how they look.
 
-    FILE may be CSV, Parquet or NPY, compressed, a folder (one dataset), or - for
-    standard input. Several files give one report each.
+    FILE is CSV, Parquet or NPY. Several files give one report each.
 
     \b
     nanclean scan train.csv --label species

@@ -40,20 +40,26 @@ class Missing(Detector):
     example: ClassVar[str] = "missing"
 
     def touches(self, column: Column) -> bool:
-        return column.missing is not None
+        return column.missing is not None or column.empty_rows is not None
 
     def mask(self, column: Column) -> Mask:
         return copied(column.missing, column)
 
+    def rows(self, column: Column) -> Mask | None:
+        return column.empty_rows
+
     def tell(self, figures: Figures, hits: Hits, values: bool = True) -> Telling:
         count, of = figures["missing"] or hits.count, figures["count"]
         message = f"{count:,} of {of:,} cells ({percent(count, of)}){_kinds(figures, values)}"
+        if figures["type"].startswith("list") and (lists := figures["missing_rows"]):
+            told = f"{lists:,} null {'list' if lists == 1 else 'lists'}"
+            message = f"{message}; {told}" if figures["missing"] else told
         return Telling(message, _hint(figures), _severity(figures))
 
 
 def _severity(figures: Figures) -> Severity | None:
     """NaN in a floating array is an error. Of a column without any value, all_missing says it."""
-    if figures["missing"] == figures["count"]:
+    if figures["count"] and figures["missing"] == figures["count"]:
         return "info"
     array = figures.get("format") in ARRAYS or figures["type"].startswith("list")
     return "error" if array and figures["nan"] else None
