@@ -21,7 +21,7 @@ from nanclean.format import ReadOptions, Source
 from nanclean.hits import Hits, block_ranges
 from nanclean.opening import opened
 from nanclean.pipeline import Memory, Progress, Table
-from nanclean.policy import Check, Policy
+from nanclean.policy import Check, Checks, Policy
 from nanclean.profile import Profile
 from nanclean.reading import Reading
 from nanclean.report import Column, Fences, Histogram, Outliers, Report, Run, Summary
@@ -156,7 +156,13 @@ def _scan(
                 f"{name}: {number!r}", hint=f"a whole number: {'bytes' if name == 'memory' else 'threads'}"
             )
     options = policies.from_options(
-        rules=rules, label=label, id=id, missing=missing, missing_list=missing_list, columns=columns, trainer=trainer
+        rules=rules,
+        label=label,
+        id=id,
+        missing=_texts(missing),
+        missing_list=missing_list,
+        columns=columns,
+        trainer=trainer,
     )
     look_around = isinstance(source, str | os.PathLike) and not no_config
     wanted = _policy(policy, look_around).merged(options)  # what is wrong in it is told when the columns are known
@@ -168,6 +174,12 @@ def _scan(
         return report if values else report.without_values(messages=True)
     finally:
         table.close()
+
+
+def _texts(missing: object) -> list[str]:
+    """Spellings of "missing"; numbers may be given as numbers."""
+    given = [missing] if isinstance(missing, str | int | float) else list(cast(Iterable[object], missing))
+    return [each if isinstance(each, str) else repr(each) for each in given]
 
 
 def _policy(policy: str | Path | Policy | None, look_around: bool) -> Policy:
@@ -194,8 +206,10 @@ class _Scan:
         self.names = [field.name for field in self.source.fields]
         self.known: dict[tuple[str, ...], Sequence[Check]] = {}
         """The checks, by the types of the columns."""
-        self.policy.checks(self.names)  # what can be wrong is told before the first row is read
-        self.chosen = self.policy.selected(self.names)
+        types = [field.type for field in self.source.fields if field.type is not None]
+        known = types if len(types) == len(self.names) else None  # of text only the cells can tell
+        self.policy.checks(self.names, known)  # what can be wrong is told before the first row is read
+        self.chosen = self.policy.selected(self.names, known)
         missing_list = self.policy.missing_list or "auto"
         self.table = Table(
             self.source,
@@ -302,6 +316,7 @@ class _Scan:
         ]
         lines = self._lines(row for _, each, _ in told for row in _rows(each))
         found = [self._finding(check, each, more, figures, lines) for check, each, more in told]
+        found += _remarks(self._checks(reading))
         return sorted((finding for finding in found if finding is not None), key=lambda finding: RANK[finding.severity])
 
     def _told(self, check: Check, hits: Hits | None, figures: Mapping[int, Figures]) -> Iterable[Hits | Verdict]:
@@ -311,6 +326,14 @@ class _Scan:
             yield from check.find.judge(self.source.facts, of, self.values)
         elif hits is not None and hits.count:
             yield hits
+
+    def _run(self, check: Check, first: int, last: int) -> str:
+        """`missing cells of u lie in lines 102 to 131`."""
+        assert check.column is not None
+        what = "missing cells" if check.find.name == "missing" else "infinities"
+        lines = self.source.lines([first - 1, last - 1])
+        place = f"rows {first:,} to {last:,}" if lines is None else f"lines {lines[0]:,} to {lines[1]:,}"
+        return f"{what} of {quoted(self.names[check.column])} lie in {place}"
 
     def _lines(self, rows: Iterable[int]) -> dict[int, int] | None:
         """The lines of some records, found in one go; None where there are no lines."""
@@ -369,7 +392,7 @@ class _Scan:
         for number in (*missing.values(), *infinite.values()):
             run = run_of_rows(hits[number])
             if run is not None and hits[number].rows < self.source.facts.rows:
-                lines.setdefault(number, []).append(f"All of them lie in rows {run[0]:,} to {run[1]:,}.")
+                lines.setdefault(number, []).append(f"All {self._run(checks[number], *run)}.")
         worst = max(profile.rows.alone.items(), key=lambda item: (item[1], -item[0]), default=(0, 0))
         if worst[1] and worst[0] in missing and len(self.chosen) > 1:
             without = profile.rows.complete + worst[1]
@@ -381,6 +404,13 @@ class _Scan:
 
 def _rows(told: Hits | Verdict) -> tuple[int, ...]:
     return told.rows if isinstance(told, Verdict) else told.first
+
+
+def _remarks(checks: Sequence[Check]) -> list[Finding]:
+    """Rules that reach nothing, and those that were skipped where they do not apply."""
+    assert isinstance(checks, Checks)
+    warnings = [Finding(rule="policy", rule_text=said, severity="warning", message=said) for said in checks.warnings]
+    return warnings + [Finding(rule="policy", rule_text=said, severity="info", message=said) for said in checks.skipped]
 
 
 def _with_evidence(finding: Finding, lines: Sequence[str]) -> Finding:

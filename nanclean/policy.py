@@ -158,10 +158,10 @@ class Policy:
         spelling = self.columns.get(name)
         return None if spelling is None else spelling.type
 
-    def selected(self, names: Sequence[str]) -> list[int]:
+    def selected(self, names: Sequence[str], types: Sequence[str] | None = None) -> list[int]:
         """The positions of the columns to read. PolicyError if a word of `--columns` reaches none."""
         mistakes = Mistakes()
-        positions = self._selected(Reach(names, None, self.role, mistakes))
+        positions = self._selected(Reach(names, types, self.role, mistakes))
         mistakes.demand()
         return positions
 
@@ -195,8 +195,9 @@ class Policy:
         if not self.chosen:
             return everything
         by_type = [word.text for word in (*self.chosen, *self.unchosen) if word.text in SELECTORS]
-        if by_type:
-            reach.mistakes.add(f"{by_type[0]} goes by type, which is not known before reading", "--columns")
+        if by_type and reach.types is None:
+            said = f"{by_type[0]} goes by type, which is not known of text before it is read; name the columns"
+            reach.mistakes.add(said, "--columns")
             return everything
         before = len(reach.mistakes.all)
         reached = sorted(reach.of(self.chosen, self.unchosen, "--columns"))

@@ -84,8 +84,8 @@ def _mad(ladder: Ladder, median: Interval) -> Interval:
     with np.errstate(over="ignore"):
         near = np.maximum(np.maximum(low - median[1], median[0] - high), 0.0)
         far = np.maximum(high - median[0], median[1] - low)
-    if not ladder.opaque.any() and median[0] == median[1]:
-        near = far = np.abs(low - median[0])
+        if not ladder.opaque.any() and median[0] == median[1]:
+            near = far = np.abs(low - median[0])
     at = (ladder.n - 1) * 0.5
     k = int(at)
     bounds = []

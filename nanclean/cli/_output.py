@@ -12,13 +12,18 @@ from typing import TextIO, cast
 
 from nanclean.errors import OutputError, UsageError
 
+PIECE = 1 << 13
+"""Characters written at a time."""
+
 
 class _StandardOutput(io.TextIOBase):
     """Standard output, whose failures say that it is standard output that failed."""
 
     def write(self, text: str) -> int:
         with _named("standard output"):
-            return sys.stdout.write(text)
+            for at in range(0, len(text), PIECE):  # unbuffered, one long write to a pipe may end early without a word
+                sys.stdout.write(text[at : at + PIECE])
+        return len(text)
 
     def flush(self) -> None:
         with _named("standard output"):

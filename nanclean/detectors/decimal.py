@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
@@ -50,12 +51,25 @@ class Decimal(Detector):
         worn = [kind for kind, _ in Counter(filter(None, map(_dressed, hits.values))).most_common()]
         message = f"{percent(hits.count, there)} of the values are numbers with {_article(worn)}"
         comma = worn[:1] == ["decimal comma"]
+        if comma and _may_be_thousands(hits.values):
+            message = f"{percent(hits.count, there)} of the values are numbers with a decimal comma or a thousands mark"
+            return Telling(message + spelled(hits, values, quotes=True), "only who wrote it knows; write plain numbers")
         hint = "read it with --decimal ," if comma else "written so it stays text; write plain numbers"
         return Telling(message + spelled(hits, values, quotes=True), hint)
 
 
 def _dressed(value: object) -> str | None:
     return dressed(value) if isinstance(value, str) else None
+
+
+THOUSANDS = re.compile(r"[ \t]*[+-]?[0-9]{1,3}(,[0-9]{3})+[ \t]*")
+
+
+def _may_be_thousands(values: tuple[object, ...]) -> bool:
+    """Three digits behind every comma: 1,234 may be one thousand and more."""
+    return any(
+        isinstance(value, str) and THOUSANDS.fullmatch(value) and value.count(",") > 1 for value in values
+    ) or all(isinstance(value, str) and THOUSANDS.fullmatch(value) for value in values)
 
 
 def _article(worn: list[str]) -> str:

@@ -113,7 +113,7 @@ def _fields(entries: Sequence[Entry], found: _Found, view: View, bars: int) -> l
     fields = [  # the first three are never left out for being empty
         _Field("column", [_name(c, view.unicode) if c else "" for c in singles], right=False, importance=9),
         _Field("type", [_TYPES.get(c.type, c.type) if c else "" for c in singles], right=False, importance=7),
-        _Field("missing", [_share(c.missing, c.count) if c else "" for c in singles], importance=8),
+        _Field("missing", [_missing(c) if c else "" for c in singles], importance=8),
         _Field("min", of("min"), importance=6),
         _Field("median", of("median"), importance=5),
         _Field("max", of("max"), importance=6),
@@ -182,6 +182,9 @@ def _run(entry: Entry, view: View) -> Line:
 def _row(entry: Entry, n: int, fields: Sequence[_Field], whole: int, view: View) -> Iterator[Piece]:
     column, used = entry.first, 0
     figures = next((at for at, one in enumerate(fields) if one.title not in ("column", "type", "missing")), None)
+    if figures is None and not _is_ordered(column):  # no column has figures, so there is room
+        fields = [*fields, _Field("", [""] * (n + 1))]
+        figures = len(fields) - 1
     for at, one in enumerate(fields):
         gap = "  " if at else ""
         if at == figures and not _is_ordered(column):
@@ -208,6 +211,13 @@ def _style(field: _Field, entry: Entry, text: str) -> str:
     if field.title == "beyond iqr" and not text[:1].isdigit():
         return "dim"
     return "yellow" if field.title == "missing" and "missing" in entry.rules else ""
+
+
+def _missing(column: Column) -> str:
+    """The share of missing cells; of lists without one, how many are null themselves."""
+    if not column.missing and column.missing_rows:
+        return f"{column.missing_rows:,} null"
+    return _share(column.missing, column.count)
 
 
 def _name(column: Column, unicode: bool) -> str:

@@ -159,7 +159,7 @@ def _healthy(report: Report) -> list[str]:
     numbers = [column for column in filled if column.finite]
     ends = [end for column in numbers for end in (column.min, column.max)]
     good = []
-    if filled and not any(column.missing for column in filled):
+    if filled and not any(column.missing or column.missing_rows for column in filled):
         good.append("no missing cell")
     if numbers and not any((column.pos_inf or 0) + (column.neg_inf or 0) for column in filled):
         good.append("no infinity")
