@@ -195,7 +195,13 @@ def calls(draw, names=IDENTIFIERS):
     return Call(draw(names), tuple(draw(st.lists(VALUES, max_size=3))), tuple(named.items()))
 
 
-@given(SOME, SOME | st.just(()), calls() | st.none(), LIMITS | st.none(), calls(st.sampled_from(FIXERS)) | st.none())
+FIXES = st.sampled_from(
+    [*(name for name in FIXERS if name not in ("fill", "cast")), "impute(mean, by='store')", "fill(0)", "fill('x')"]
+    + ["clip(0, 100)", "clip(low=0, high=1.5)", "normalize(robust)", "cast(float32)"]
+)
+
+
+@given(SOME, SOME | st.just(()), calls() | st.none(), LIMITS | st.none(), FIXES.map(call) | st.none())
 def test_what_is_printed_reads_back_the_same(wanted, excepted, find, bound, fix):
     assume(find is not None or fix is not None)
     written = Sentence(wanted, excepted, find, bound if find is not None else None, fix)
@@ -257,3 +263,20 @@ def test_what_is_no_limit(value):
 def test_a_call_is_never_evaluated():
     assert call("f(median, 'a b', None, True)").given == ("median", "a b", None, True)
     assert str(call("f(None, 'None', 'x y', x)")) == "f(None, 'None', 'x y', x)"
+
+
+@pytest.mark.parametrize(
+    ("fix", "said"),
+    [
+        ("impute(medain)", "there is no impute 'medain'; did you mean 'median'?"),
+        ("normalize(standrad)", "there is no normalize 'standrad'; did you mean 'standard'?"),
+        ("cast(float23)", "there is no cast 'float23'"),
+        ("blank(0)", "blank takes no values"),
+        ("clip(1)", "clip needs two bounds, or none: clip(0, 100)"),
+        ("clip(1, 2, 3)", "clip takes 2 values"),
+        ("fill", "fill needs a value: fill(0)"),
+    ],
+)
+def test_what_a_fixer_cannot_be_asked_for(fix, said):
+    with pytest.raises(PolicyError, match=re.escape(said)):
+        sentence(f"x: missing -> {fix}")

@@ -426,11 +426,16 @@ class TestChecks:
         for columns, said in {
             "pric": "--columns: there is no column 'pric'; did you mean price?",
             "zz*": "--columns: no column is left to read",
-            "@numeric": "--columns: @numeric goes by type, which is not known before reading",
         }.items():
             assert refused(policy.from_options(columns=columns)) == [said]
             with pytest.raises(PolicyError, match=said.replace("?", "\\?").replace("*", "\\*")):
                 policy.from_options(columns=columns).selected(NAMES)
+
+    def test_columns_chosen_by_type_where_the_types_are_known(self):
+        of = policy.from_options(columns="@text")
+        assert of.selected(NAMES, TYPES) == [i for i, type_ in enumerate(TYPES) if type_ == "text"]
+        with pytest.raises(PolicyError, match="@text goes by type, which is not known of text before it is read"):
+            of.selected(NAMES)
 
     def test_label_and_id_must_be_columns(self):
         assert refused(policy.from_options(label="Y", id=["rowid"])) == [
