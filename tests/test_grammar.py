@@ -196,8 +196,16 @@ def calls(draw, names=IDENTIFIERS):
 
 
 FIXES = st.sampled_from(
-    [*(name for name in FIXERS if name not in ("fill", "cast")), "impute(mean, by='store')", "fill(0)", "fill('x')"]
-    + ["clip(0, 100)", "clip(low=0, high=1.5)", "normalize(robust)", "cast(float32)"]
+    [
+        *(name for name in FIXERS if name not in ("fill", "cast")),
+        "impute(mean, by='store')",
+        "fill(0)",
+        "fill('x')",
+        "clip(0, 100)",
+        "clip(low=0, high=1.5)",
+        "normalize(robust)",
+        "cast(float32)",
+    ]
 )
 
 

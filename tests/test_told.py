@@ -32,7 +32,7 @@ def test_columns_that_a_rule_skips_are_listed():
     report = nanclean.scan(pa.table({"a": [1.0, 2.0], "t": ["x", "y"]}), rules=["@all: zscore(3)"])
 
     assert [finding.message for finding in report.findings if finding.rule == "policy"] == [
-        "@all: zscore(3): skipped t, which is text"
+        "@all: zscore: not for t, which is text"
     ]
 
 
