@@ -4,34 +4,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast, overload
 
-from nanclean import finding as findings
-from nanclean import policy as policies
-from nanclean.causes import run_of_rows, together, zeros_under
-from nanclean.detector import Detector, Verdict
-from nanclean.engine import usable_cores, usable_memory
-from nanclean.engines.local import Local
-from nanclean.errors import UsageError
-from nanclean.finding import Finding
-from nanclean.format import ReadOptions, Source
-from nanclean.hits import Hits, block_ranges
-from nanclean.opening import opened
-from nanclean.pipeline import Memory, Progress, Table
-from nanclean.policy import Check, Checks, Policy
-from nanclean.profile import Profile
-from nanclean.reading import Reading
-from nanclean.report import Column, Fences, Histogram, Outliers, Report, Run, Summary
-from nanclean.report import Source as ReportSource
-from nanclean.statistics import FIGURES, Figures
-from nanclean.tokens import Words
-from nanclean.version import version
-from nanclean.wording import quoted
+import msgspec
 
-RANK = {"error": 0, "warning": 1, "info": 2, "never": -1}
+from nanclean import policy as policies
+from nanclean.engine import usable_cores, usable_memory
+from nanclean.errors import UsageError
+from nanclean.format import ReadOptions
+from nanclean.opening import opened
+from nanclean.pipeline import Progress
+from nanclean.policy import Policy
+from nanclean.report import Report
+from nanclean.scanning import RANK, Scan
 
 
 @overload
@@ -119,8 +106,6 @@ def check(source: object, **options: Any) -> Report | list[Report]:
 
 
 def _renamed(report: Report, command: str) -> Report:
-    import msgspec
-
     return msgspec.structs.replace(report, command=command)
 
 
@@ -170,7 +155,7 @@ def _scan(
     jobs, memory = jobs or usable_cores(), memory or usable_memory()
     table = opened(source, read)
     try:
-        report = _Scan(table, wanted, decimal, jobs, memory, values, progress).report(fail_on, started)
+        report = Scan(table, wanted, decimal, jobs, memory, values, progress).report(fail_on, started)
         return report if values else report.without_values(messages=True)
     finally:
         table.close()
@@ -188,250 +173,3 @@ def _policy(policy: str | Path | Policy | None, look_around: bool) -> Policy:
     if policy is not None:
         return policies.read(policy) or Policy()
     return (policies.found() if look_around else None) or Policy()
-
-
-@dataclass
-class _Scan:
-    """One scan, from a source and a policy to a report."""
-
-    source: Source
-    policy: Policy
-    decimal: str
-    jobs: int
-    memory: int
-    values: bool
-    progress: Progress | None
-
-    def __post_init__(self) -> None:
-        self.names = [field.name for field in self.source.fields]
-        self.known: dict[tuple[str, ...], Sequence[Check]] = {}
-        """The checks, by the types of the columns."""
-        types = [field.type for field in self.source.fields if field.type is not None]
-        known = types if len(types) == len(self.names) else None  # of text only the cells can tell
-        self.policy.checks(self.names, known)  # what can be wrong is told before the first row is read
-        self.chosen = self.policy.selected(self.names, known)
-        missing_list = self.policy.missing_list or "auto"
-        self.table = Table(
-            self.source,
-            Local(self.jobs),
-            Memory(0 if self.source.quick else self.memory * 6 // 10),
-            [Words(missing_list, self.policy.declared(name), cast(Any, self.decimal)) for name in self.names],
-            self.chosen,
-            {i: type_ for i, name in enumerate(self.names) if (type_ := self.policy.type(name)) is not None},
-            self.progress,
-        )
-
-    def report(self, fail_on: str, started: float) -> Report:
-        """Measure, find, and put it all together."""
-        reading, profile = self.table.measured(self._early, self._quantiles)
-        figures = self._figures(reading, profile)
-        found = self._found(reading, profile, figures)
-        worst = min((RANK[finding.severity] for finding in found), default=3)
-        facts = self.source.facts
-        rows = facts.rows
-        path = str(self.source.path)
-        return Report(
-            command="scan",
-            exit_code=int(worst <= RANK[fail_on]),
-            source=ReportSource(
-                path=path,
-                format=self.source.format,
-                bytes=self.source.size,
-                rows=rows,
-                columns=len(self.names),
-                complete_rows=profile.rows.complete,
-                ragged=facts.ragged,
-                files=[{"path": path, "rows": rows, **self.source.details()}],
-                blocks=[(first, last) for first, last in block_ranges(rows)],
-            ),
-            columns=cast(Any, [_column(figures[i]) for i in self.chosen]),
-            findings=found,
-            summary=Summary.of(found),
-            run=Run(
-                version=version(),
-                passes=self.table.passes,
-                seconds=round(time.monotonic() - started, 3),
-                jobs=self.jobs,
-                memory=self.memory,
-                policy=self.policy.description,
-                versions=_versions(),
-            ),
-        )
-
-    def _checks(self, reading: Reading) -> Sequence[Check]:
-        if reading.types not in self.known:
-            self.known[reading.types] = self.policy.checks(self.names, reading.types)
-        return self.known[reading.types]
-
-    def _early(self, reading: Reading) -> dict[int, tuple[int, Detector]]:
-        """The finders that need no figures, by the number of their check."""
-        return {
-            number: (check.column, check.find)
-            for number, check in enumerate(self._checks(reading))
-            if check.column is not None and check.find.scope == "cell" and not check.find.needs
-        }
-
-    def _quantiles(self, reading: Reading) -> Mapping[int, Iterable[float]]:
-        asked: dict[int, set[float]] = {}
-        for check in self._checks(reading):
-            if check.column is not None and (quantiles := check.find.quantiles()):
-                asked.setdefault(check.column, set()).update(quantiles)
-        return asked
-
-    def _figures(self, reading: Reading, profile: Profile) -> dict[int, Figures]:
-        rows = self.source.facts.rows
-        return {
-            i: profile.columns[i].result(rows)
-            | {
-                "name": self.names[i],
-                "role": self.policy.role(self.names[i]),
-                "format": self.source.format,
-                "classes": profile.classes[i].as_dict() if reading.lexical else None,
-            }
-            for i in self.chosen
-        }
-
-    # --- findings
-
-    def _found(self, reading: Reading, profile: Profile, figures: Mapping[int, Figures]) -> list[Finding]:
-        checks = list(self._checks(reading))
-        surveyed: dict[Detector, Detector] = {}
-        late: dict[int, tuple[int, Detector]] = {}
-        for number, check in enumerate(checks):
-            if check.column is None or check.find.scope != "cell":
-                continue
-            find = check.find
-            if find not in surveyed:
-                surveyed[find] = find.survey([figures[i] for i in self.chosen])
-            find = surveyed[find].fit(figures[check.column])
-            checks[number] = replace(check, find=find)
-            if number not in profile.hits and find.suspects(figures[check.column]):
-                late[number] = (check.column, find)
-        hits = {**profile.hits, **self.table.located(reading, late)}
-        evidence = self._evidence(reading, profile, checks, hits, figures)
-        told = [
-            (check, each, evidence.get(number, []))
-            for number, check in enumerate(checks)
-            for each in self._told(check, hits.get(number), figures)
-        ]
-        lines = self._lines(row for _, each, _ in told for row in _rows(each))
-        found = [self._finding(check, each, more, figures, lines) for check, each, more in told]
-        found += _remarks(self._checks(reading))
-        return sorted((finding for finding in found if finding is not None), key=lambda finding: RANK[finding.severity])
-
-    def _told(self, check: Check, hits: Hits | None, figures: Mapping[int, Figures]) -> Iterable[Hits | Verdict]:
-        """What a check has found: hits in its column, or verdicts."""
-        if check.find.scope == "table":
-            of = [figures[i] for i in (self.chosen if check.column is None else [check.column])]
-            yield from check.find.judge(self.source.facts, of, self.values)
-        elif hits is not None and hits.count:
-            yield hits
-
-    def _run(self, check: Check, first: int, last: int) -> str:
-        """`missing cells of u lie in lines 102 to 131`."""
-        assert check.column is not None
-        what = "missing cells" if check.find.name == "missing" else "infinities"
-        lines = self.source.lines([first - 1, last - 1])
-        place = f"rows {first:,} to {last:,}" if lines is None else f"lines {lines[0]:,} to {lines[1]:,}"
-        return f"{what} of {quoted(self.names[check.column])} lie in {place}"
-
-    def _lines(self, rows: Iterable[int]) -> dict[int, int] | None:
-        """The lines of some records, found in one go; None where there are no lines."""
-        wanted = sorted(set(rows))
-        lines = self.source.lines(wanted) if wanted else []
-        return None if lines is None else dict(zip(wanted, lines, strict=True))
-
-    def _finding(
-        self,
-        check: Check,
-        told: Hits | Verdict,
-        evidence: Sequence[str],
-        figures: Mapping[int, Figures],
-        lines: Mapping[int, int] | None,
-    ) -> Finding | None:
-        rows = _rows(told)
-        if lines is None:
-            cells = None if isinstance(told, Verdict) else told.cells
-            where, numbers = self.source.where(rows, check.column, cells) if rows else None, None
-        else:
-            numbers = [lines[row] for row in rows] or None
-            where = [f"line {number}" for number in numbers] if numbers else None
-        if isinstance(told, Verdict):
-            return findings.of_verdict(check, told, where=where, lines=numbers)
-        assert check.column is not None
-        found = findings.of_column(check, figures[check.column], told, values=self.values, where=where, lines=numbers)
-        return found and _with_evidence(found, evidence)
-
-    def _evidence(
-        self,
-        reading: Reading,
-        profile: Profile,
-        checks: Sequence[Check],
-        hits: Mapping[int, Hits],
-        figures: Mapping[int, Figures],
-    ) -> dict[int, list[str]]:
-        """What several columns tell about the cause of missing and infinite cells, by the number of the check."""
-        by_rule: dict[str, dict[int, int]] = {"missing": {}, "infinite": {}}
-        for number, check in enumerate(checks):
-            if check.column is not None and check.find.name in by_rule and number in hits and hits[number].count:
-                by_rule[check.find.name].setdefault(check.column, number)
-        lines: dict[int, list[str]] = {}
-
-        infinite = by_rule["infinite"]
-        zeros = zeros_under(self.table, reading, {i: hits[n] for i, n in infinite.items()}, figures)
-        for i, others in zeros.items():
-            named = ", ".join(quoted(self.names[j]) for j in others[:3])
-            lines.setdefault(infinite[i], []).append(f"All of them lie where {named} is 0.")
-
-        missing = by_rule["missing"]
-        for i, names in together({i: hits[n] for i, n in missing.items()}, self.names).items():
-            named = ", ".join(quoted(name) for name in names[:3]) + (
-                f" and {len(names) - 3} more" if len(names) > 3 else ""
-            )
-            lines.setdefault(missing[i], []).append(f"Always missing together with {named}.")
-        for number in (*missing.values(), *infinite.values()):
-            run = run_of_rows(hits[number])
-            if run is not None and hits[number].rows < self.source.facts.rows:
-                lines.setdefault(number, []).append(f"All {self._run(checks[number], *run)}.")
-        worst = max(profile.rows.alone.items(), key=lambda item: (item[1], -item[0]), default=(0, 0))
-        if worst[1] and worst[0] in missing and len(self.chosen) > 1:
-            without = profile.rows.complete + worst[1]
-            rows = "1 row is complete" if without == 1 else f"{without:,} rows are complete"
-            text = f"Without {quoted(self.names[worst[0]])} {rows}."
-            lines.setdefault(missing[worst[0]], []).append(text)
-        return lines
-
-
-def _rows(told: Hits | Verdict) -> tuple[int, ...]:
-    return told.rows if isinstance(told, Verdict) else told.first
-
-
-def _remarks(checks: Sequence[Check]) -> list[Finding]:
-    """Rules that reach nothing, and those that were skipped where they do not apply."""
-    assert isinstance(checks, Checks)
-    warnings = [Finding(rule="policy", rule_text=said, severity="warning", message=said) for said in checks.warnings]
-    return warnings + [Finding(rule="policy", rule_text=said, severity="info", message=said) for said in checks.skipped]
-
-
-def _with_evidence(finding: Finding, lines: Sequence[str]) -> Finding:
-    import msgspec
-
-    return msgspec.structs.replace(finding, message="\n".join([finding.message, *lines])) if lines else finding
-
-
-def _column(figures: Figures) -> Column:
-    """A column of the report from its figures."""
-    plain = {key: figures[key] for key in FIGURES}
-    if plain["outliers"] is not None:
-        plain["outliers"] = Outliers(**plain["outliers"])
-        plain["fences"] = Fences(**{rule: tuple(f) if f else None for rule, f in plain["fences"].items()})
-    if plain["histogram"] is not None:
-        plain["histogram"] = Histogram(**plain["histogram"])
-    return Column(**plain)
-
-
-def _versions() -> dict[str, str]:
-    import numpy
-    import pyarrow
-
-    return {"numpy": numpy.__version__, "pyarrow": pyarrow.__version__}
