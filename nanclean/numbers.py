@@ -184,7 +184,7 @@ class NumberStatistics(Statistics):
 
     def _add_whole(self, column: Numbers) -> None:
         """Keep the extremes of integers as Python's: not every one fits into a dtype."""
-        extent = getattr(column, "big_extent", None) or column.extent
+        extent = column.big_extent or column.extent
         if extent is not None and self.integer:
             low, high = int(extent[0]), int(extent[1])
             self.whole = (low, high) if self.whole is None else (min(low, self.whole[0]), max(high, self.whole[1]))

@@ -37,8 +37,8 @@ class ValueStatistics(Statistics):
         if self.type == "complex":
             self._add_complex(column, batch)
         elif column.array is not None:
-            if self.type == "time" and isinstance(column.array, pa.Array):
-                self.extent = times.merged(self.extent, times.extent(column.array))
+            if self.type == "time":
+                self.extent = times.merged(self.extent, column.time_extent)
             if self.counts is not None:
                 self._count(column)
 

@@ -83,7 +83,7 @@ class Table:
             self.memory.splits.clear()
             self.memory.used = 0
             self._look(partial(first_look, profile, reading, finders, self.memory, list(self.chosen)), profile)
-            misfits = [i for i, statistics in profile.columns.items() if getattr(statistics, "misfit", False)]
+            misfits = [i for i, statistics in profile.columns.items() if statistics.misfit]
             settled = reading.settled(profile.classes, misfits)
             if settled == reading:
                 break

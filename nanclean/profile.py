@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -12,7 +12,7 @@ from nanclean.batch import Batch
 from nanclean.column import Column
 from nanclean.hits import Hits
 from nanclean.lexical import Classes
-from nanclean.statistics import Figures, Statistics
+from nanclean.statistics import Statistics
 
 
 class Rows:
@@ -81,11 +81,6 @@ class Profile:
         """For another look at the columns that ask for one, or None."""
         asking = {i: after for i, statistics in self.columns.items() if (after := statistics.again()) is not None}
         return type(self)(asking) if asking else None
-
-
-def in_table(figures: Sequence[Figures], names: Sequence[str]) -> list[Figures]:
-    """The figures with the names of their columns."""
-    return [each | {"name": name} for each, name in zip(figures, names, strict=True)]
 
 
 def see(profile: Profile, batch: Batch, columns: Mapping[int, Column]) -> None:

@@ -37,6 +37,9 @@ class Statistics(ABC):
     How the cells are cut into blocks, and in which order pieces are merged, leaves no trace in the result.
     """
 
+    misfit: bool = False
+    """Cells came that it could not take in: the column has to be read in another way."""
+
     @abstractmethod
     def add(self, column: Column, batch: Batch) -> None:
         """Take in some cells."""

@@ -143,6 +143,7 @@ def lexical(cells: Sequence[str], name: str) -> Given:
     details: Counter[str] = Counter()
     n = len(cells)
     absent, garbage, values = np.zeros(n, bool), np.zeros(n, bool), np.zeros(n)
+    beyond = np.zeros(n, bool)
     numeric_type = type_ in ("integer", "float")
     for i, (cell, (kind, value)) in enumerate(zip(cells, judged, strict=True)):
         if kind in ("declared", "narrow") or (kind == "wide" and numeric_type) or (kind == "nan" and not numeric_type):
@@ -155,7 +156,8 @@ def lexical(cells: Sequence[str], name: str) -> Given:
         elif numeric_type:
             if kind in ("integer", "decimal", "infinite"):
                 values[i] = value
-                details["literal_overflow"] += kind == "infinite" and any(c.isdigit() for c in cell)
+                beyond[i] = kind == "infinite" and any(c.isdigit() for c in cell)
+                details["literal_overflow"] += int(beyond[i])
             elif kind == "nan":
                 values[i] = np.nan
             else:
@@ -165,7 +167,7 @@ def lexical(cells: Sequence[str], name: str) -> Given:
         column: Column = Numbers(
             type=type_, rows=n, cells=n, empty=classes["empty"], tokens=dict(tokens), values=kept,
             absent=absent if absent.any() else None, unparsable=garbage if garbage.any() else None,
-            text=pa.array(cells, pa.string()),
+            text=pa.array(cells, pa.string()), literal_overflow=beyond if beyond.any() else None,
         )  # fmt: skip
     else:
         array = pa.array([None if a else cell for a, cell in zip(absent, cells, strict=True)], pa.string())

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from nanclean.column import Column, Mask, Numbers
-from nanclean.detector import Detector, Figures, Hits, Telling, nothing, spelled
+from nanclean.detector import Detector, Figures, Hits, Telling, copied, spelled
 from nanclean.wording import quoted, several
 
 
@@ -29,23 +27,12 @@ class LiteralOverflow(Detector):
     example: ClassVar[str] = "literal_overflow"
 
     def touches(self, column: Column) -> bool:
-        return isinstance(column, Numbers) and column.text is not None and not column.all_finite
+        return isinstance(column, Numbers) and column.literal_overflow is not None
 
     def mask(self, column: Column) -> Mask:
-        mask = nothing(column)
-        if isinstance(column, Numbers) and column.text is not None:
-            for infinite in (column.pos_inf, column.neg_inf):
-                if infinite is not None:
-                    for cell in np.flatnonzero(infinite):
-                        mask[cell] = _has_digit(column.text[int(cell)].as_py())
-        return mask
+        return copied(column.literal_overflow if isinstance(column, Numbers) else None, column)
 
     def tell(self, figures: Figures, hits: Hits, values: bool = True) -> Telling:
         message = several(hits.count, "number too large for a float64", "numbers too large for a float64")
         message += spelled(hits, values)
         return Telling(message + "\nRead as infinity.", f"{quoted(figures['name'])}: literal_overflow -> blank")
-
-
-def _has_digit(text: str | None) -> bool:
-    """A number, not the word: inf and infinity have none."""
-    return text is not None and any(c.isdigit() for c in text)

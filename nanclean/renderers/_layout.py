@@ -37,11 +37,6 @@ def cells(text: str) -> int:
     return cell_len(text)
 
 
-def width_of(line: Line) -> int:
-    """How wide a line is."""
-    return sum(cells(text) for text, _ in line)
-
-
 def clipped(text: str, width: int, unicode: bool = False) -> str:
     """An escaped text of at most this many cells. What is left out is left out of its middle."""
     text = escaped(text[: 4 * width + 4] + text[-4 * width - 4 :] if len(text) > 8 * width + 8 else text)
