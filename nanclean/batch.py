@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,9 @@ class Batch:
     columns: Sequence[Raw]
     ragged: np.ndarray | None = None
     """int64: the records, by absolute number, that stand between these but have no cells of their own."""
+    origin: Any = None
+    """What the same format writes untouched records from: the bytes, or the columns above the leaves. It may be gone
+    when the next batch is asked for."""
 
     def numbers(self, rows: np.ndarray) -> np.ndarray:
         """int64: the record numbers (from 0, in the whole source) of some rows of this batch."""

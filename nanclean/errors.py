@@ -48,3 +48,27 @@ class OutputError(NancleanError):
     """The output could not be written."""
 
     exit_code = 3
+
+
+class RecipeError(NancleanError):
+    """The recipe is wrong, or does not fit the data."""
+
+    exit_code = 2
+
+
+class RuleError(NancleanError):
+    """A rule cannot do to this data what it says."""
+
+    exit_code = 4
+
+
+class BudgetError(NancleanError):
+    """Cleaning costs more than the policy allows."""
+
+    exit_code = 4
+
+
+class VerificationError(NancleanError):
+    """What was written is not what was promised."""
+
+    exit_code = 4

@@ -323,6 +323,7 @@ class NumberStatistics(Statistics):
         order = np.lexsort((np.arange(ladder.count.size), -ladder.count))[:TOP]
         return {
             "distinct": int(ladder.count.size),
+            "mode": ladder.low[order[0]].item() if order.size else None,
             "top": [[ladder.low[i].item(), int(ladder.count[i])] for i in order.tolist()],
         }
 

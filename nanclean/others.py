@@ -94,6 +94,7 @@ class ValueStatistics(Statistics):
                 "distinct": len(ranked),
                 "constant": len(ranked) == 1,
                 "top": [[_shown(key), count] for key, count in ranked[:TOP]],
+                "mode": ranked[0][0] if ranked and _shown(ranked[0][0]) == ranked[0][0] else None,
             }
         elif self.type not in ("other", "complex"):
             figures["constant"] = False

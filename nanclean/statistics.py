@@ -26,9 +26,9 @@ FIGURES: Figures = {
 
 EXTRA: Figures = {
     "classes": None, "details": {}, "ends": None, "gaps": [], "quantiles": {}, "min_positive": None, "bits": None,
-    "format": None,
+    "format": None, "mode": None,
 }  # fmt: skip
-"""What only detectors see."""
+"""What only detectors and fixers see."""
 
 
 class Statistics(ABC):
