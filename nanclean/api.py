@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, cast, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import msgspec
 
@@ -19,6 +22,10 @@ from nanclean.pipeline import Progress
 from nanclean.policy import Policy
 from nanclean.report import Report
 from nanclean.scanning import RANK, Scan
+
+if TYPE_CHECKING:
+    from nanclean.fixing import Fixing, Wish
+    from nanclean.recipe import Recipe
 
 
 @overload
@@ -105,14 +112,290 @@ def check(source: object, **options: Any) -> Report | list[Report]:
     return _renamed(reports, command)
 
 
+def init(source: object, **options: Any) -> str:
+    """A commented policy drawn from a table: TOML that passes `check` of the same table.
+
+    Parameters and errors are those of `scan`; policies and rules that are there already are not looked at.
+
+    Examples
+    --------
+    >>> import numpy, nanclean.api
+    >>> policy = nanclean.api.init({"x": numpy.array([1.0, 2.0, numpy.inf])})
+    >>> [line.strip() for line in policy.splitlines() if "blank" in line]
+    ['"x: infinite <= 40% -> blank",']
+    """
+    from nanclean.policy_text import drawn
+
+    return drawn(partial(_scan, source), **options)
+
+
 def _renamed(report: Report, command: str) -> Report:
     return msgspec.structs.replace(report, command=command)
 
 
-def _scan(
+def fix(source: object, output: str | os.PathLike[str] | None = None, **options: Any) -> Report:
+    """Repair a table as written rules say, prove the result, and write it.
+
+    Parameters
+    ----------
+    source
+        As for `scan`.
+    output : path, optional
+        Where the cleaned table goes: .csv, .parquet or .npy. It appears if and only if `report.exit_code` is 0. None:
+        nothing is written, and the report tells what the rules would do.
+    policy, rules, label, id, missing, missing_list, trainer, no_config
+        As for `scan`. Rules run top to bottom, each on the data as those above left it.
+    preset : "safe", optional
+        Rules that invent no value: infinities and declared stand-ins become missing, rows without a label are set
+        aside.
+    recipe : path, optional
+        Where the fitted recipe goes.
+    rejected : path or False, optional
+        Where the rows go that rules drop; beside the output, if not given. False: nowhere.
+    dry_run : bool
+        Write nothing.
+    force : bool
+        Replace files that are there.
+    fail_on : "error", "warning", "info" or "never", optional
+        From which severity on nothing is written; also of what the built-in checks still find in the output. If not
+        given, only errors of the policy's own rules count.
+    encoding, delimiter, header, decimal, axis, memory, jobs
+        As for `scan`.
+
+    Returns
+    -------
+    Report
+        `report.changes` says what each rule did to each column, `report.output` what was written.
+
+    Raises
+    ------
+    UsageError, PolicyError
+        The arguments or the policy are wrong, or the output is there already; no data has been read.
+    InputError, OutputError
+        The source cannot be read completely, or the output cannot be written.
+    RuleError, BudgetError, VerificationError
+        A rule cannot do what it says, cleaning costs more than it may, or the file is not what was promised.
+
+    Examples
+    --------
+    >>> import numpy, nanclean
+    >>> table = {"x": numpy.array([1.0, numpy.nan, 3.0])}
+    >>> report = nanclean.fix(table, rules=["x: missing -> impute(mean)"])
+    >>> report.changes[0].cells, report.changes[0].after["mean"]
+    (1, 2.0)
+    """
+    return _fix(source, None if output is None else os.fspath(output), **options)
+
+
+def _fix(
     source: object,
+    output: str | None,
     *,
+    recipe: str | os.PathLike[str] | None = None,
+    rejected: str | os.PathLike[str] | bool | None = None,
+    dry_run: bool = False,
+    force: bool = False,
+    fail_on: str | None = None,
+    preset: str | None = None,
+    **options: Any,
+) -> Report:
+    recipe = None if recipe is None else os.fspath(recipe)
+    wish = _wish(source, output, recipe, rejected, dry_run, force, fail_on)
+    with _fixing(source, "fix", preset, **options) as work:
+        report = work.report(wish)
+        return report if work.values else report.without_values(messages=True)
+
+
+def fit(source: object, output: str | os.PathLike[str] | None = None, *, force: bool = False, **options: Any) -> Recipe:
+    """Learn the numbers of a policy on the training data, and write nothing but the recipe.
+
+    Parameters
+    ----------
+    source
+        As for `scan`: the training split only.
+    output : path, optional
+        Where the recipe goes, as JSON.
+    force : bool
+        Replace a file that is there.
+    **options
+        policy, rules, preset, label, id and the rest, as for `fix`.
+
+    Returns
+    -------
+    Recipe
+        `recipe.apply(table)` does the same to any other table.
+
+    Examples
+    --------
+    >>> import numpy, nanclean
+    >>> recipe = nanclean.fit({"x": numpy.array([1.0, numpy.nan, 3.0])}, rules=["x: missing -> impute(mean)"])
+    >>> recipe.steps[0].fix.value
+    2.0
+    """
+    from nanclean.draft import refuse
+    from nanclean.fixing import write_text
+
+    if output is not None:
+        refuse(os.fspath(output), force=force, inputs=_paths(source))
+    with _fixing(source, "fit", **options) as work:
+        recipe = work.fitted()
+    if output is not None:
+        write_text(os.fspath(output), recipe.to_json())
+    return recipe
+
+
+def apply(
+    recipe: Recipe | str | os.PathLike[str],
+    source: object,
+    output: str | os.PathLike[str] | None = None,
+    *,
+    rejected: str | os.PathLike[str] | bool | None = None,
+    dry_run: bool = False,
+    force: bool = False,
+    fail_on: str | None = None,
+    expect_disjoint: bool = False,
+    **options: Any,
+) -> Report:
+    """Do to a table what a recipe says, with the numbers of the training data. It never learns anything.
+
+    Parameters
+    ----------
+    recipe : Recipe or path
+        From `fit`, or written by `fix`.
+    source, output, rejected, dry_run, force, fail_on
+        As for `fix`.
+    expect_disjoint : bool
+        Warn if many rows are rows of the training data.
+    encoding, delimiter, header, decimal, axis, memory, jobs
+        As for `scan`.
+
+    Returns
+    -------
+    Report
+        Its findings also tell how the data differ from what the recipe was fitted on.
+
+    Raises
+    ------
+    RecipeError
+        The recipe is wrong, or a column that it works on is not there. For the rest see `fix`.
+
+    Examples
+    --------
+    >>> import numpy, nanclean
+    >>> recipe = nanclean.fit({"x": numpy.array([1.0, numpy.nan, 3.0])}, rules=["x: missing -> impute(mean)"])
+    >>> nanclean.apply(recipe, {"x": numpy.array([numpy.nan])}).changes[0].after["max"]
+    2.0
+    """
+    from nanclean.recipe import Recipe
+
+    if not isinstance(recipe, Recipe):
+        recipe = Recipe.read(os.fspath(recipe))
+    wish = _wish(source, None if output is None else os.fspath(output), None, rejected, dry_run, force, fail_on)
+    wish = replace(wish, disjoint=expect_disjoint)
+    with _fixing(source, "apply", fitted=recipe, **options) as work:
+        report = work.report(wish)
+        return report if work.values else report.without_values(messages=True)
+
+
+def _wish(
+    source: object,
+    output: str | None,
+    recipe: str | None,
+    rejected: Any,
+    dry_run: bool,
+    force: bool,
+    fail_on: str | None,
+) -> Wish:
+    """What is to be written. Errors about the names of files are told before anything is read."""
+    from nanclean.draft import refuse
+    from nanclean.fixing import Wish, format_of, rejected_path
+
+    if fail_on is not None:
+        _known_severity(fail_on)
+    wish = Wish(
+        output=output,
+        rejected=None if rejected is None or isinstance(rejected, bool) else os.fspath(rejected),
+        keep_rejected=rejected is not False,
+        recipe=recipe,
+        fail_on=fail_on,
+    )
+    named = [path for path in (output, recipe, rejected_path(wish)) if path is not None]
+    if len({os.path.abspath(path) for path in named}) < len(named):
+        raise UsageError("two outputs have the same name", hint="give each file its own")
+    for path in (output, rejected_path(wish)):
+        if path is not None:
+            format_of(path)
+    for path in named:
+        refuse(path, force=force or dry_run, inputs=_paths(source))
+    return replace(wish, output=None, recipe=None) if dry_run else wish
+
+
+def _paths(source: object) -> tuple[str, ...]:
+    return (os.fsdecode(os.fspath(source)),) if isinstance(source, str | os.PathLike) else ()
+
+
+def _known_severity(fail_on: str) -> None:
+    if fail_on not in RANK:
+        raise UsageError(f"fail_on: {fail_on!r}", hint="error, warning, info or never")
+
+
+@contextmanager
+def _fixing(
+    source: object,
+    command: str,
+    preset: str | None = None,
+    *,
+    fitted: Recipe | None = None,
     policy: str | Path | Policy | None = None,
+    no_config: bool = False,
+    values: bool = True,
+    progress: Progress | None = None,
+    memory: int | None = None,
+    jobs: int | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    header: bool = True,
+    decimal: str = ".",
+    axis: int | None = None,
+    **options: Any,
+) -> Iterator[Fixing]:
+    """The work on a source, which is closed at the end."""
+    from nanclean.fixing import Fixing
+
+    started = time.monotonic()
+    jobs, memory = _resources(jobs, memory)
+    if fitted is None:
+        wanted = _wanted(source, policy, no_config, preset, **options)
+        if not wanted.rules and not wanted.mistakes:
+            raise UsageError(
+                "no rule, nothing to fix",
+                hint="--rule '@all: infinite -> blank', or -p nanclean.toml, which nanclean init writes",
+            )
+    else:
+        wanted = fitted.policy
+    read = ReadOptions(encoding=encoding, delimiter=delimiter, header=header, decimal=decimal, axis=axis)
+    table = opened(source, read)
+    try:
+        yield Fixing(table, wanted, read, jobs, memory, values, progress, fitted, command, started)
+    finally:
+        table.close()
+
+
+def _resources(jobs: int | None, memory: int | None) -> tuple[int, int]:
+    for name, number in (("memory", memory), ("jobs", jobs)):
+        if number is not None and (not isinstance(number, int) or number < 1):
+            raise UsageError(
+                f"{name}: {number!r}", hint=f"a whole number: {'bytes' if name == 'memory' else 'threads'}"
+            )
+    return jobs or usable_cores(), memory or usable_memory()
+
+
+def _wanted(
+    source: object,
+    policy: str | Path | Policy | None,
+    no_config: bool,
+    preset: str | None = None,
+    *,
     rules: Iterable[str] = (),
     label: str | Iterable[str] | None = None,
     id: str | Iterable[str] | None = None,
@@ -120,6 +403,26 @@ def _scan(
     missing_list: str | None = None,
     columns: str | Iterable[str] | None = None,
     trainer: str | None = None,
+) -> Policy:
+    """The policy, with the options over it. What is wrong in it is told when the columns are known."""
+    options = policies.from_options(
+        rules=rules,
+        label=label,
+        id=id,
+        missing=_texts(missing),
+        missing_list=missing_list,
+        columns=columns,
+        trainer=trainer,
+    )
+    look_around = isinstance(source, str | os.PathLike) and not no_config
+    wanted = _policy(policy, look_around).merged(options)
+    return wanted if preset is None else policies.preset(preset, wanted).merged(wanted)
+
+
+def _scan(
+    source: object,
+    *,
+    policy: str | Path | Policy | None = None,
     fail_on: str = "never",
     encoding: str | None = None,
     delimiter: str | None = None,
@@ -131,28 +434,13 @@ def _scan(
     no_config: bool = False,
     values: bool = True,
     progress: Progress | None = None,
+    **options: Any,
 ) -> Report:
     started = time.monotonic()
-    if fail_on not in RANK:
-        raise UsageError(f"fail_on: {fail_on!r}", hint="error, warning, info or never")
-    for name, number in (("memory", memory), ("jobs", jobs)):
-        if number is not None and (not isinstance(number, int) or number < 1):
-            raise UsageError(
-                f"{name}: {number!r}", hint=f"a whole number: {'bytes' if name == 'memory' else 'threads'}"
-            )
-    options = policies.from_options(
-        rules=rules,
-        label=label,
-        id=id,
-        missing=_texts(missing),
-        missing_list=missing_list,
-        columns=columns,
-        trainer=trainer,
-    )
-    look_around = isinstance(source, str | os.PathLike) and not no_config
-    wanted = _policy(policy, look_around).merged(options)  # what is wrong in it is told when the columns are known
+    _known_severity(fail_on)
+    jobs, memory = _resources(jobs, memory)
+    wanted = _wanted(source, policy, no_config, **options)
     read = ReadOptions(encoding=encoding, delimiter=delimiter, header=header, decimal=decimal, axis=axis)
-    jobs, memory = jobs or usable_cores(), memory or usable_memory()
     table = opened(source, read)
     try:
         report = Scan(table, wanted, decimal, jobs, memory, values, progress).report(fail_on, started)

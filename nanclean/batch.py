@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 Raw: TypeAlias = "pa.Array | np.ndarray"
 """A column as its format gives it: an Arrow array, or from NPY and NumPy a 1-d array. Never written to."""
+
+
+class Numbered(Protocol):
+    """Some rows that know where in the source they stand."""
+
+    def numbers(self, rows: np.ndarray) -> np.ndarray:
+        """int64: the record numbers (from 0, in the whole source) of some of these rows."""
 
 
 @dataclass(frozen=True)

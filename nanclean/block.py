@@ -41,14 +41,20 @@ class Block:
     def rows(self) -> int:
         return self.batch.rows if self.kept is None else len(self.kept)
 
-    def numbers(self) -> np.ndarray:
-        """int64, (rows,): the record numbers (from 0, in the whole source) of the rows that are here."""
-        return self.batch.numbers(np.arange(self.batch.rows) if self.kept is None else self.kept)
+    def numbers(self, rows: np.ndarray | None = None) -> np.ndarray:
+        """int64: the record numbers (from 0, in the whole source) of some rows of this block, or of all."""
+        rows = np.arange(self.rows) if rows is None else rows
+        return self.batch.numbers(rows if self.kept is None else self.kept[rows])
 
-    def raw(self, name: str) -> Raw:
-        """The cells of a column as they were read, in the rows that are here."""
+    def raw(self, name: str) -> Raw | None:
+        """The cells of a column as they were read, in the rows that are here.
+
+        None where nobody is going to write them (while figures are measured they may not be at hand), and of a column
+        that a rule has added.
+        """
         origin = self.columns[name].origin
-        assert origin is not None
+        if origin is None or not self.batch.columns:
+            return None
         found = self.batch.columns[origin]
         if self.kept is None:
             return found

@@ -95,6 +95,10 @@ class Detector(Part):
     builtin: ClassVar[bool] = False
     """On without a rule, for columns of these `roles`."""
     roles: ClassVar[frozenset[str]] = ROLES
+    finite: ClassVar[bool] = True
+    """It may mark finite values. Where it marks none, what is done to its cells moves no mean and no quantile."""
+    counts: ClassVar[tuple[str, ...]] = ()
+    """Figures that count just the cells that it finds."""
     absent: ClassVar[bool] = False
     """It judges cells that have no value; all others never mark one."""
     example: ClassVar[str]
@@ -115,6 +119,12 @@ class Detector(Part):
     def suspects(self, figures: Figures) -> bool:
         """False: the figures prove that no cell is bad. Asked after `fit`."""
         return True
+
+    def counted(self, figures: Figures) -> int | None:
+        """How many cells are bad, if the figures tell. Asked after `fit`."""
+        if self.counts:
+            return sum(int(figures[name] or 0) for name in self.counts)
+        return None if self.suspects(figures) else 0
 
     def touches(self, column: Column) -> bool:
         """False: a cheap proof that no cell of this block is bad."""

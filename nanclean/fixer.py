@@ -85,10 +85,12 @@ class Fixer(Part):
     """It also goes without a find, and then takes every cell."""
     changes: ClassVar[bool] = True
     """It changes cells, so that only a literal name, `@label` or `@id` brings it to a protected column."""
+    drops: ClassVar[bool] = False
+    """It drops rows."""
+    voids: ClassVar[bool] = False
+    """It makes cells missing and does nothing else to them."""
     rescales: ClassVar[bool] = False
     """What it changes is no damage, so that no budget counts it."""
-    cures: ClassVar[bool] = True
-    """Afterwards the find of the same rule finds nothing."""
     counts: ClassVar[bool] = False
     """`fit` wants to know how many cells the fitted find finds: `figures["hits"]`."""
     order: ClassVar[bool] = False
@@ -105,6 +107,16 @@ class Fixer(Part):
     def grouped(self) -> str | None:
         """The column by whose values the figures are wanted: `figures["groups"]`, a dict from value to figures."""
         return None
+
+    @property
+    def cures(self) -> bool:
+        """Whether the find of the same rule finds nothing afterwards. Asked after `fit`."""
+        return True
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Other columns that it looks at."""
+        return () if self.grouped is None else (self.grouped,)
 
     @property
     def ordered(self) -> bool:
@@ -125,6 +137,18 @@ class Fixer(Part):
         RuleError if there is nothing to learn them from.
         """
         return self
+
+    @property
+    def carries(self) -> frozenset[str]:
+        """Figures of the column that `carried` may know after the fix, without a look."""
+        return frozenset()
+
+    def carried(self, figures: Figures) -> Figures | None:
+        """These figures after the fix, from those before it: the same bits that measuring would give. Asked when fitted.
+
+        None: it cannot be told. Counts of what the find has found are seen to by others.
+        """
+        return None
 
     def fix(self, name: str, block: Block, bad: Bad, carry: Carry) -> Fixed:
         """The answer for a block. Cells that are not bad come back bit for bit.

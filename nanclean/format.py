@@ -97,6 +97,13 @@ class Source(ABC):
         """
 
     @abstractmethod
+    def nothing(self) -> Batch:
+        """A batch of all columns and no rows: it has the types of the cells."""
+
+    def check(self) -> None:  # noqa: B027 - what is in memory is what it is
+        """InputError if it is not what it was when it was opened."""
+
+    @abstractmethod
     def splits(self) -> Iterator[Split]:
         """The pieces in order. May be called again for another look."""
 
@@ -110,6 +117,10 @@ class Source(ABC):
     def lines(self, rows: Sequence[int]) -> list[int] | None:
         """The line numbers (from 1) of some records, or None where there are no lines."""
         return None
+
+    def records(self, batch: Batch) -> list[str]:
+        """The ragged records of a batch as they are written, while its `origin` is at hand."""
+        return []
 
     def details(self) -> dict[str, Any]:
         """What the report says of each file besides path and rows: encoding, delimiter and so on."""

@@ -26,17 +26,6 @@ SELECTORS: dict[str, frozenset[str]] = {
 """Selectors that go by the type of a column."""
 ROLES = ("@features", "@label", "@id", "@all")
 """Selectors that go by its role."""
-FIXERS = ("drop", "drop_column", "blank", "impute", "fill", "clip", "normalize", "log1p", "cast", "flag", "keep")
-WORDS = {
-    "impute": ("mean", "median", "mode", "ffill"),
-    "normalize": ("standard", "minmax", "robust", "maxabs"),
-    "cast": (
-        *("float64", "float32", "float16", "bfloat16"),
-        *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
-    ),
-}
-"""What these fixers can be asked for."""
-MOST_ARGUMENTS = {"impute": 1, "normalize": 1, "cast": 1, "fill": 1, "clip": 2}
 LONGEST = 10_000
 """Characters of one rule."""
 SHAPE = "a rule is written columns: find, columns: find <= limit or columns: find -> fix"
@@ -194,27 +183,10 @@ def fixer(text: str) -> Call:
     if not text.strip():
         raise PolicyError("there is no fix after '->'")
     fix = call(text)
-    if fix.name not in FIXERS:
-        raise PolicyError(f"there is no fix {shown(fix.name)!r}{did_you_mean(fix.name, FIXERS)}")
-    _check_arguments(fix)
+    known = registry.names("fixers")
+    if fix.name not in known:
+        raise PolicyError(f"there is no fix {shown(fix.name)!r}{did_you_mean(fix.name, known)}")
     return fix
-
-
-def _check_arguments(fix: Call) -> None:
-    """A word that no fixer knows is told now: what it would do is not to be found out on somebody's data."""
-    words = WORDS.get(fix.name)
-    given = [*fix.given, *(value for name, value in fix.named if name != "by")]
-    if words is not None:
-        for value in given:
-            if value not in words:
-                raise PolicyError(f"{fix}: there is no {fix.name} {shown(str(value))!r}{did_you_mean(value, words)}")
-    most = MOST_ARGUMENTS.get(fix.name, 0)
-    if len(given) > most:
-        raise PolicyError(f"{fix}: {fix.name} takes {most or 'no'} {'value' if most == 1 else 'values'}")
-    if fix.name in ("fill", "cast") and not given:
-        raise PolicyError(f"{fix.name} needs a value: {fix.name}({'0' if fix.name == 'fill' else 'float32'})")
-    if fix.name == "clip" and len(given) == 1:
-        raise PolicyError("clip needs two bounds, or none: clip(0, 100)")
 
 
 def _marks(text: str) -> Iterator[tuple[str, int]]:

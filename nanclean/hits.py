@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from nanclean.batch import Batch
+from nanclean.batch import Numbered
 from nanclean.column import Column, Mask, Numbers, Values
 
 FIRST = 5
@@ -54,17 +54,17 @@ class Hits:
         ends = self.all[np.concatenate((breaks, [self.all.size - 1]))] + 1
         return [[int(a), int(b)] for a, b in zip(starts, ends, strict=True)]
 
-    def add(self, column: Column, bad: Mask, batch: Batch) -> None:
+    def add(self, column: Column, bad: Mask, batch: Numbered) -> None:
         """Take in the bad cells of a batch."""
         cells = np.flatnonzero(bad)
         if cells.size:
             self._take(column, cells, cells if column.owner is None else column.owner[cells], batch)
 
-    def add_rows(self, bad: Mask, batch: Batch) -> None:
+    def add_rows(self, bad: Mask, batch: Numbered) -> None:
         """Take in bad rows that have no cell: null lists."""
         self._take(None, np.empty(0, np.int64), np.flatnonzero(bad), batch)
 
-    def _take(self, column: Column | None, cells: np.ndarray, rows: np.ndarray, batch: Batch) -> None:
+    def _take(self, column: Column | None, cells: np.ndarray, rows: np.ndarray, batch: Numbered) -> None:
         if column is not None and column.owner is not None:
             rows, once = np.unique(rows, return_index=True)
             first_cells = cells[once]

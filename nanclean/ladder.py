@@ -88,6 +88,12 @@ class Ladder:
             return float(a[0]), float(a[1])
         return lerp(float(a[0]), float(b[0]), at - k), lerp(float(a[1]), float(b[1]), at - k)
 
+    def beside(self, q: float) -> tuple[int | float, int | float, float]:
+        """The two order statistics that the quantile lies between, and how far from the first. Exact when settled."""
+        at = (self.n - 1) * q
+        k = int(at)
+        return self.kth(k)[0].item(), self.kth(min(k + 1, self.n - 1))[0].item(), at - k
+
     def rank(self, low: float, high: float, *, inclusive: bool) -> int:
         """How many values lie below a threshold between low and high (or on it, if inclusive). Exact when settled."""
         first, last = self._straddled(low, high)

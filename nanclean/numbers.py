@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from nanclean.batch import Batch
+from nanclean.batch import Numbered
 from nanclean.column import Column, Numbers
 from nanclean.counting import DISTINCT, SMALL, Bins, Layout, Linear, Pile, Table
 from nanclean.exact import BLOCK, SMALLEST, ExactSum, block_steps, scratch
@@ -101,7 +101,7 @@ class NumberStatistics(Statistics):
 
     # --- taking in
 
-    def add(self, column: Column, batch: Batch) -> None:
+    def add(self, column: Column, batch: Numbered) -> None:
         assert isinstance(column, Numbers)
         finite = self._fitting(column.finite)
         if finite is None:

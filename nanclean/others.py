@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Self
 
 import numpy as np
@@ -10,14 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nanclean import times
-from nanclean.batch import Batch
+from nanclean.batch import Numbered
 from nanclean.column import Column, Values
 from nanclean.counting import DISTINCT
+from nanclean.groups import key_of
 from nanclean.numbers import TOP
 from nanclean.statistics import Cells, Figures, Statistics
-
-LONGEST = 64
-"""Bytes of a key; of longer text a digest is kept, so that different texts stay different."""
 
 
 class ValueStatistics(Statistics):
@@ -31,7 +28,7 @@ class ValueStatistics(Statistics):
         self.infinite = 0
         self.extent: tuple[str, str] | None = None
 
-    def add(self, column: Column, batch: Batch) -> None:
+    def add(self, column: Column, batch: Numbered) -> None:
         assert isinstance(column, Values)
         self.cells.add(column, batch)
         if self.type == "complex":
@@ -42,7 +39,7 @@ class ValueStatistics(Statistics):
             if self.counts is not None:
                 self._count(column)
 
-    def _add_complex(self, column: Values, batch: Batch) -> None:
+    def _add_complex(self, column: Values, batch: Numbered) -> None:
         infinite = column.infinite  # type: ignore[attr-defined] # a column of complex numbers has it
         self.infinite += 0 if infinite is None else int(np.count_nonzero(infinite))
 
@@ -56,9 +53,9 @@ class ValueStatistics(Statistics):
             return
         present = found.filter(found.field(0).is_valid())
         values = present.field(0)
-        keys = times.texts(values) if self.type == "time" else [_key(value) for value in values.to_pylist()]
-        for key, count in zip(keys, present.field(1).to_pylist(), strict=True):
-            self.counts[key] = self.counts.get(key, 0) + count
+        keys = times.texts(values) if self.type == "time" else [key_of(value) for value in values.to_pylist()]
+        for name, count in zip(keys, present.field(1).to_pylist(), strict=True):
+            self.counts[name] = self.counts.get(name, 0) + count
         self._bound()
 
     def _bound(self) -> None:
@@ -77,8 +74,8 @@ class ValueStatistics(Statistics):
         if self.counts is None or other.counts is None:
             self.counts = None
             return
-        for key, count in other.counts.items():
-            self.counts[key] = self.counts.get(key, 0) + count
+        for name, count in other.counts.items():
+            self.counts[name] = self.counts.get(name, 0) + count
         self._bound()
 
     def result(self, rows: int) -> Figures:
@@ -99,15 +96,6 @@ class ValueStatistics(Statistics):
         elif self.type not in ("other", "complex"):
             figures["constant"] = False
         return figures
-
-
-def _key(value: Any) -> Any:
-    if isinstance(value, bool | int):
-        return value
-    text = value if isinstance(value, str) else str(value)
-    if len(text) <= LONGEST // 4 or len(data := text.encode("utf-8", "surrogatepass")) <= LONGEST:
-        return text
-    return text[:30] + "…" + hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def _shown(key: Any) -> Any:

@@ -97,7 +97,8 @@ class Part:
             values[key] = value
         missing = [f.name for f in cls.settings() if f.default is dataclasses.MISSING and f.name not in values]
         if missing:
-            raise PolicyError(f"{cls.name} needs {' and '.join(missing)}")
+            said = f"{cls.name} needs {' and '.join(missing)}"
+            raise PolicyError(f"{said}, as in {cls.example}" if hasattr(cls, "example") else said)
         types = hints(cls)
         return cls(**{key: converted(cls.name, key, value, types[key]) for key, value in values.items()})
 

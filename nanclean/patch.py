@@ -48,11 +48,26 @@ def where(column: Column, keep: Mask) -> Column:
     return _counted(Values(array=None if array is None else array.filter(packed_bits(cells)), **shape))
 
 
+def taken(column: Column, rows: np.ndarray) -> Column:
+    """Some rows, int64, ascending, of a column with one cell in each."""
+    shape: dict[str, Any] = {
+        "type": column.type, "rows": len(rows), "cells": len(rows),
+        "absent": None if column.absent is None else column.absent[rows],
+        "unparsable": None if column.unparsable is None else column.unparsable[rows],
+    }  # fmt: skip
+    if isinstance(column, Numbers):
+        return _counted(Numbers(values=column.values[rows], **shape))
+    array = cast(Values, column).array
+    if isinstance(array, np.ndarray):
+        return _counted(type(column)(array=array[rows], **shape))  # type: ignore[call-arg]
+    return _counted(Values(array=None if array is None else array.take(packed(rows)), **shape))
+
+
 def put(column: Column, cells: Mask, values: Any) -> Column:
     """With other values in some cells, bool, (cells,); they are neither absent nor unparsable any more.
 
-    values: of numbers a number, or as many as there are cells, of the dtype of the column; otherwise an Arrow array of
-    the type of the column, of one cell or of as many.
+    values: of numbers a number, or as many as there are cells, of the dtype of the column, and so of complex ones;
+    otherwise an Arrow array of the type of the column, of one cell or of as many.
     """
     absent, unparsable = (_without(mask, cells) for mask in (column.absent, column.unparsable))
     if isinstance(column, Numbers):
@@ -60,11 +75,17 @@ def put(column: Column, cells: Mask, values: Any) -> Column:
         filled[cells] = values
         return numbers(column, filled, absent, unparsable, overflow=_without(column.literal_overflow, cells))
     assert isinstance(column, Values)
-    assert isinstance(column.array, pa.Array)
-    n = int(np.count_nonzero(cells))
-    if len(values) == 1 and n != 1:
-        values = values.take(packed(np.zeros(n, np.int64)))
-    array = pc.replace_with_mask(column.array, packed_bits(cells), values)
+    array: Any
+    if isinstance(column.array, np.ndarray):
+        array = column.array.copy()
+        array[cells] = values
+        return _values(column, array, absent, unparsable)
+    assert column.array is not None
+    if not cells.any():
+        return column
+    # replace_with_mask does not know every type; if_else wants a value also for each cell that stays as it is.
+    some = values[0] if len(values) == 1 else values.take(packed(np.maximum(np.cumsum(cells) - 1, 0)))
+    array = pc.if_else(packed_bits(cells), some, column.array)
     return _values(column, array, absent, unparsable)
 
 

@@ -333,6 +333,24 @@ def _several(value: str | Iterable[str] | None) -> tuple[str, ...]:
     return () if value is None else (value,) if isinstance(value, str) else tuple(value)
 
 
+PRESETS = ("safe",)
+
+
+def preset(name: str, policy: Policy) -> Policy:
+    """A policy of rules that come with the program, for the label that another policy names.
+
+    `safe` invents no value: infinities and declared stand-ins become missing, rows without a label are set aside.
+    """
+    mistakes = Mistakes()
+    if name not in PRESETS:
+        mistakes.add(f"there is no preset {shown(name)!r}{did_you_mean(name, PRESETS)}", "--preset")
+        return Policy(mistakes=tuple(mistakes.all))
+    texts = ["@all: infinite -> blank", "@all: missing -> blank"]
+    if policy.label:
+        texts.insert(0, "@label: missing -> drop")
+    return Policy(rules=tuple(rule(text) for text in texts))
+
+
 def found(folder: str | Path = ".") -> Policy | None:
     """The policy of a folder: its nanclean.toml, otherwise `[tool.nanclean]` of its pyproject.toml."""
     folder = Path(folder)

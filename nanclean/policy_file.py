@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any, cast, get_args
 
 from nanclean.detector import Severity
-from nanclean.grammar import Limit, columns, fixer, limit
+from nanclean.grammar import Limit, columns, limit
 from nanclean.mistakes import MOST_TOLD, Mistake, Mistakes
 from nanclean.part import did_you_mean
 from nanclean.positions import Path, Positions, TooDeep
-from nanclean.rule import Budget, Ignore, Rule, Spelling, find, ignored, rule
+from nanclean.rule import Budget, Ignore, Rule, Spelling, find, fixer, ignored, rule
 from nanclean.trainers import trainer
 from nanclean.wording import quoted, shown
 

@@ -61,8 +61,10 @@ class Reading:
                 integers[i] = counts.integers
         return replace(after, types=tuple(types), integers=tuple(integers))
 
-    def column(self, i: int, raw: Raw) -> tuple[Column, Classes | None]:
+    def column(self, i: int, raw: Raw | Column) -> tuple[Column, Classes | None]:
         """The typed view of some cells of column i."""
+        if isinstance(raw, Column):  # what rules have made of it
+            return raw, None
         if not self.lexical:
             column = view(raw, self.words[i].declared)
             return self._text(i, column) if column.type == "text" else column, None

@@ -108,18 +108,31 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     column: str | None = None
     fix: str
     cells: int = 0
+    """Cells that are not what they were."""
     rows: int = 0
+    """Rows that it was the first to drop."""
     before: dict[str, Any] = {}
-    after: dict[str, Any] = {}
+    """Figures of the column in the input."""
+    after: dict[str, Any] | None = None
+    """The same in the output; null: the column is gone."""
+    found: int | None = None
+    """Bad cells that reached the fix; null: it took every cell."""
+    detail: str | None = None
+    """What the fix has learned: `median 197`."""
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True):
     """The file that was written."""
 
-    path: str
+    path: str | None
+    """None: nothing was to be written."""
     rows: int
     rejected: int
     verified: bool
+    rejected_path: str | None = None
+    """Where the rejected rows are; None: there are none, or nobody wanted them."""
+    recipe: str | None = None
+    """Where the recipe was written."""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,9 @@ from typing import cast
 from nanclean import registry
 from nanclean.detector import Detector, Severity
 from nanclean.errors import PolicyError
-from nanclean.grammar import FIXERS, Limit, Sentence, Word, columns, sentence, written
+from nanclean.fixer import Fixer
+from nanclean.grammar import Limit, Sentence, Word, columns, sentence, written
+from nanclean.grammar import fixer as read_fixer
 from nanclean.part import Call, call, did_you_mean, member
 from nanclean.wording import quoted, shown
 
@@ -25,7 +27,7 @@ class Rule:
     find: Detector | None = None
     """None: every cell. Only a fix does something with that."""
     limit: Limit | None = None
-    fix: Call | None = None
+    fix: Fixer | None = None
     severity: Severity | None = None
     """None: error, or info where a fix will repair what is found."""
     name: str | None = None
@@ -76,12 +78,25 @@ class Budget:
 def rule(text: str, where: str | None = None) -> Rule:
     """Read one rule. PolicyError says what is wrong with it."""
     read = sentence(text)
-    return Rule(read.columns, read.excepted, _found(read), read.limit, read.fix, where=where)
+    return Rule(read.columns, read.excepted, _found(read), read.limit, _fix(read.fix), where=where)
 
 
 def find(text: str) -> Detector:
     """Read a find alone: `iqr(3)`."""
     return _detector(call(text))
+
+
+def fixer(text: str) -> Fixer:
+    """Read a fix alone: `impute(median)`."""
+    fix = _fix(read_fixer(text))
+    assert fix is not None
+    return fix
+
+
+def _fix(written_call: Call | None) -> Fixer | None:
+    if written_call is None:
+        return None
+    return cast(Fixer, member("fixers", written_call.name).from_call(written_call))
 
 
 def ignored(text: str, where: str | None = None) -> Ignore:
@@ -117,7 +132,7 @@ def _found(read: Sentence) -> Detector | None:
                 f"there is no find {shown(read.find.name)!r}; the columns come first: {quoted(read.find.name)}: {word}"
             )
             raise PolicyError(said) from None
-        if read.find.name in FIXERS:
+        if read.find.name in registry.names("fixers"):
             raise PolicyError(f"{read.find.name} is a fix, not a find; write -> {read.find}") from None
         raise
 

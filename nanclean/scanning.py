@@ -65,15 +65,30 @@ class Scan:
     def report(self, fail_on: str, started: float) -> Report:
         """Measure, find, and put it all together."""
         reading, profile = self.table.measured(self._early, self._quantiles)
-        figures = self._figures(reading, profile)
+        figures = self.figures(reading, profile)
         found = self._found(reading, profile, figures)
+        report = self.assembled(reading, profile, figures, found, started)
         worst = min((RANK[finding.severity] for finding in found), default=3)
+        return msgspec.structs.replace(report, exit_code=int(worst <= RANK[fail_on]))
+
+    def measured(self) -> tuple[Reading, Profile]:
+        """The types and the statistics of all columns; nothing is looked for."""
+        return self.table.measured(lambda reading: {}, self._quantiles)
+
+    def assembled(
+        self,
+        reading: Reading,
+        profile: Profile,
+        figures: Mapping[int, Figures],
+        found: Sequence[Finding],
+        started: float,
+    ) -> Report:
+        """A report of what was measured, and of some findings."""
         facts = self.source.facts
         rows = facts.rows
         path = str(self.source.path)
         return Report(
             command="scan",
-            exit_code=int(worst <= RANK[fail_on]),
             source=ReportSource(
                 path=path,
                 format=self.source.format,
@@ -86,7 +101,7 @@ class Scan:
                 blocks=[(first, last) for first, last in block_ranges(rows)],
             ),
             columns=cast(Any, [_column(figures[i]) for i in self.chosen]),
-            findings=found,
+            findings=list(found),
             summary=Summary.of(found),
             run=Run(
                 version=version(),
@@ -119,7 +134,8 @@ class Scan:
                 asked.setdefault(check.column, set()).update(quantiles)
         return asked
 
-    def _figures(self, reading: Reading, profile: Profile) -> dict[int, Figures]:
+    def figures(self, reading: Reading, profile: Profile) -> dict[int, Figures]:
+        """What was measured of each column, by its place."""
         rows = self.source.facts.rows
         return {
             i: profile.columns[i].result(rows)

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from nanclean.batch import Batch
+from nanclean.batch import Numbered
 from nanclean.column import Column
 from nanclean.hits import Blocks
 
@@ -26,7 +26,7 @@ FIGURES: Figures = {
 
 EXTRA: Figures = {
     "classes": None, "details": {}, "ends": None, "gaps": [], "quantiles": {}, "min_positive": None, "bits": None,
-    "format": None, "mode": None,
+    "format": None, "mode": None, "beside": None,
 }  # fmt: skip
 """What only detectors and fixers see."""
 
@@ -41,7 +41,7 @@ class Statistics(ABC):
     """Cells came that it could not take in: the column has to be read in another way."""
 
     @abstractmethod
-    def add(self, column: Column, batch: Batch) -> None:
+    def add(self, column: Column, batch: Numbered) -> None:
         """Take in some cells."""
 
     @abstractmethod
@@ -70,7 +70,7 @@ class Cells:
         self.details: Counter[str] = Counter()
         self.blocks = Blocks()
 
-    def add(self, column: Column, batch: Batch) -> None:
+    def add(self, column: Column, batch: Numbered) -> None:
         self.cells += column.cells
         self.null += column.null
         self.empty += column.empty

@@ -27,8 +27,8 @@ KEYS = {
     "Fences": "zscore iqr mad",
     "Histogram": "edges counts",
     "Finding": "rule rule_text severity column count of share limit message hint rows lines where ranges policy_line",
-    "Change": "rule column fix cells rows before after",
-    "Output": "path rows rejected verified",
+    "Change": "rule column fix cells rows before after found detail",
+    "Output": "path rows rejected verified rejected_path recipe",
     "Summary": "error warning info",
     "Run": "version passes seconds jobs memory policy versions",
 }

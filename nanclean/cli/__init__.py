@@ -23,7 +23,7 @@ from nanclean import registry
 from nanclean.errors import NancleanError, UsageError
 from nanclean.escaping import escaped, shortened
 
-COMMANDS = ("scan", "check", "explain")
+COMMANDS = ("scan", "check", "fix", "fit", "apply", "init", "explain")
 """In the order of `--help`. The module of each has its name and holds a `command`."""
 INTERRUPTED, CLOSED, TERMINATED, BUG = 130, 141, 143, 70
 
@@ -95,6 +95,7 @@ def group(ctx: click.Context) -> int | None:
     \b
     nanclean scan train.csv           look, and report
     nanclean check data/*.parquet     a line for each finding; exit 1 on errors
+    nanclean init train.csv           a commented policy, drawn from the file
     nanclean explain isolated         what a rule finds, why, and its weakness
 
     \b

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
-from nanclean.cli import COMMANDS, told
+from nanclean.cli import told
 from nanclean.cli._output import refuse_input, standard_output, whole
 from nanclean.cli._progress import progress
 from nanclean.cli.options import Asked
@@ -43,7 +44,7 @@ def show(asked: Asked, command: str) -> int:
             yield reports[-1]
             sys.stdout.flush()
 
-    view = View.of(sys.stdout, verbose=asked.verbose, quiet=asked.quiet, fail_on=asked.fail_on)
+    view = View.of(sys.stdout, verbose=asked.verbose, quiet=asked.quiet, fail_on=asked.fail_on or "never")
     following = _next(asked, command)
     render(asked.format, looked(), standard_output(), replace(view, next=following))
     if asked.json is not None:
@@ -52,21 +53,39 @@ def show(asked: Asked, command: str) -> int:
     return max(report.exit_code for report in reports)
 
 
+def show_one(asked: Asked, source: str, made: Callable[[Any], Report], command: str) -> int:
+    """Show the report of a command that writes. Its exit code."""
+    if asked.json is not None:
+        refuse_input(asked.json, [source])
+    with progress(source, asked.quiet) as advance:
+        report = made(advance)
+    view = View.of(sys.stdout, verbose=asked.verbose, quiet=asked.quiet, fail_on=asked.fail_on or "error")
+    render(asked.format, [report], standard_output(), replace(view, next=_after(report)))
+    if asked.json is not None:
+        with whole(asked.json) as file:
+            render("json", [report], file, view)
+    return report.exit_code
+
+
+def _after(report: Report) -> str | None:
+    """What to type next."""
+    output = report.output
+    if output is None or not output.verified or output.recipe is None:
+        return None
+    return f"nanclean apply {shlex.quote(output.recipe)} test{os.path.splitext(report.source.path)[1]} -o ..."
+
+
 def _next(asked: Asked, command: str) -> str | None:
     """What to type after a scan, for `{path}`."""
     if command != "scan" or "-" in asked.files:
         return None
-    if "init" in COMMANDS:
-        return "nanclean init {path} -o nanclean.toml"
     options = "".join(f" {word}" for word in map(shlex.quote, _repeated(asked)))
-    return "nanclean check {path}" + options.replace("{", "{{").replace("}", "}}")
+    return "nanclean init {path}" + options.replace("{", "{{").replace("}", "}}") + " -o nanclean.toml"
 
 
 def _repeated(asked: Asked) -> Iterator[str]:
     """The options that change how a file is read or judged, as they are typed."""
     for option, value in (
-        ("-p", asked.policy),
-        ("--rule", asked.rules),
         ("--label", asked.label),
         ("--id", asked.id),
         ("--missing", asked.missing),
@@ -82,5 +101,3 @@ def _repeated(asked: Asked) -> Iterator[str]:
             yield from (option, str(each))
     if not asked.header:
         yield "--no-header"
-    if asked.no_config:
-        yield "--no-config"

@@ -6,7 +6,7 @@ import functools
 import glob
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,8 @@ class Asked:
     missing_list: str | None = None
     columns: tuple[str, ...] | None = None
     trainer: str | None = None
-    fail_on: str = "never"
+    fail_on: str | None = "never"
+    """None: nobody has said; the command knows its own way."""
     no_config: bool = False
     # how to read
     encoding: str | None = None
@@ -65,6 +66,16 @@ class Asked:
         """The keyword arguments of api.scan."""
         shown = {"files", "format", "json", "quiet", "verbose"}
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in shown}
+
+    def reading(self) -> dict[str, Any]:
+        """The keyword arguments that say how a file is read, and with what."""
+        names = ("encoding", "delimiter", "header", "decimal", "axis", "memory", "jobs", "values")
+        return {name: getattr(self, name) for name in names}
+
+    def fixing(self) -> dict[str, Any]:
+        """The keyword arguments of api.fix that say what is wrong and how a file is read."""
+        names = ("policy", "rules", "label", "id", "missing", "missing_list", "trainer", "no_config")
+        return {**{name: getattr(self, name) for name in names}, **self.reading()}
 
     def sources(self) -> Iterator[str]:
         """The files, those that a quoted pattern means among them. A pattern that means none stands for itself."""
@@ -191,31 +202,55 @@ OPTIONS = (
 )
 
 
-def shared(*, fail_on: str, format: str) -> Callable[[Callable[[Asked], int]], Callable[..., int]]:
-    """Give a command the shared options. It is called with what was asked for; these are its defaults."""
+def _name(option: Callable[[Any], Any]) -> str:
+    """The name of the argument that an option becomes."""
 
-    def decorate(function: Callable[[Asked], int]) -> Callable[..., int]:
+    def bare() -> None: ...
+
+    option(bare)
+    (parameter,) = bare.__click_params__  # type: ignore[attr-defined]
+    return str(parameter.name)
+
+
+NAMES = {_name(option): option for option in OPTIONS}
+
+
+def shared(
+    *, fail_on: str | None, format: str, without: Collection[str] = ()
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a command the shared options, but for some. It is called with what was asked for, and with its own options.
+
+    fail_on, format: its defaults. fail_on None: nobody has said.
+    """
+
+    def decorate(function: Callable[..., int]) -> Callable[..., int]:
         @functools.wraps(function)
         def command(**given: Any) -> int:
-            return function(_asked(given, fail_on, format))
+            own = {name: given.pop(name) for name in list(given) if name not in NAMES or name in without}
+            return function(_asked({**dict.fromkeys(without), **given}, fail_on, format), **own)
 
-        for option in reversed(OPTIONS):
-            command = option(command)
+        for name, option in reversed(NAMES.items()):
+            if name not in without:
+                command = option(command)
         return command
 
     return decorate
 
 
-def _asked(given: dict[str, Any], fail_on: str, format: str) -> Asked:
+def _asked(given: dict[str, Any], fail_on: str | None, format: str) -> Asked:
     chosen = given.pop("fail_on") or fail_on
-    if given.pop("strict") and SEVERITIES.index(chosen) != SEVERITIES.index("info"):
+    if given.pop("strict") and (chosen is None or SEVERITIES.index(chosen) != SEVERITIES.index("info")):
         chosen = "warning"
     return Asked(
+        files=tuple(given.pop("files") or ()),
         fail_on=chosen,
         format=given.pop("format") or ("json" if given["json"] == "-" else format),
         json=None if given["json"] == "-" else given["json"],
         header=not given.pop("no_header"),
         values=not given.pop("no_values"),
         columns=given.pop("columns") or None,
+        rules=tuple(given.pop("rules") or ()),
+        id=tuple(given.pop("id") or ()),
+        missing=tuple(given.pop("missing") or ()),
         **{name: value for name, value in given.items() if name != "json"},
     )

@@ -26,6 +26,8 @@ class Infinite(Detector):
     name: ClassVar[str] = "infinite"
     applies: ClassVar[frozenset[str]] = NUMBERS | {"complex"}
     builtin: ClassVar[bool] = True
+    finite: ClassVar[bool] = False
+    counts: ClassVar[tuple[str, ...]] = ("pos_inf", "neg_inf")
     example: ClassVar[str] = "infinite"
 
     def touches(self, column: Column) -> bool:

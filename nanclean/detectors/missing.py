@@ -36,8 +36,14 @@ class Missing(Detector):
     name: ClassVar[str] = "missing"
     severity: ClassVar[Severity] = "warning"
     builtin: ClassVar[bool] = True
+    finite: ClassVar[bool] = False
+    counts: ClassVar[tuple[str, ...]] = ("missing",)
     absent: ClassVar[bool] = True
     example: ClassVar[str] = "missing"
+
+    def counted(self, figures: Figures) -> int | None:
+        lists = figures["type"].startswith("list") and figures["missing_rows"]
+        return None if lists else super().counted(figures)
 
     def touches(self, column: Column) -> bool:
         return column.missing is not None or column.empty_rows is not None

@@ -25,6 +25,8 @@ class Unparsable(Detector):
     name: ClassVar[str] = "unparsable"
     applies: ClassVar[frozenset[str]] = frozenset({"integer", "float"})
     builtin: ClassVar[bool] = True
+    finite: ClassVar[bool] = False
+    counts: ClassVar[tuple[str, ...]] = ("unparsable",)
     absent: ClassVar[bool] = True
     example: ClassVar[str] = "unparsable"
 

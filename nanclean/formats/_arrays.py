@@ -207,6 +207,12 @@ class ArraySource(Source):
     def check(self) -> None:
         """Raise InputError if the array is not what it was."""
 
+    def nothing(self) -> Batch:
+        if self._parts:
+            return Batch(0, 0, [_ready(np.empty(0, part.dtype)) for part in self._parts])
+        shape = (0, self.layout.group) if self.layout.grouped else (0,)
+        return Batch(0, 0, [_ready(np.empty(shape, self.dtype))] * self.layout.columns)
+
     @property
     def facts(self) -> Facts:
         return Facts(rows=self.layout.records, notes=list(self._notes()))

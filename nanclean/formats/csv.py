@@ -10,15 +10,18 @@ from itertools import groupby
 from typing import Any, ClassVar
 
 from nanclean.batch import Batch
+from nanclean.cells import strings
 from nanclean.errors import NancleanError
 from nanclean.format import Facts, Field, ReadOptions, Source, Split
 from nanclean.formats._encoding import Raw
 from nanclean.formats._layout import Layout, layout
+from nanclean.formats._origin import Origin, TextTable
 from nanclean.formats._parse import Parsed, TextParser
 from nanclean.formats._pieces import PIECE, Piece, pieces
 from nanclean.formats._records import Positions
 from nanclean.formats._sample import sample
 from nanclean.formats._textfile import TextFile
+from nanclean.target import Out, Target
 
 suffixes = (".csv", ".tsv", ".txt", ".tab")
 
@@ -32,6 +35,19 @@ def opened(path: str, options: ReadOptions) -> CsvSource:
     """A text table. Reads its beginning only, or where that is not ASCII all of it, to find the encoding."""
     file = TextFile(path, options.encoding)
     return CsvSource(file, layout(file, options))
+
+
+def target(source: Source | None, outs: Sequence[Out], path: str, options: ReadOptions) -> Target:
+    """A text table as text: the bytes of the source where it is one, with what has changed in the place of what was.
+
+    Of another source, of None, and where columns have changed places, every cell is written from its value, in UTF-8
+    and with line feeds, with the delimiter of `options`, otherwise with that of the source, a tab for .tsv and .tab, a
+    semicolon where the decimal mark is a comma, or a comma. UsageError if text cannot hold a column.
+    """
+    from nanclean.formats._csvtarget import text_target  # only who writes needs it
+
+    table = source.table if isinstance(source, CsvSource) else None
+    return text_target(source, table, outs, path, options)
 
 
 class CsvSource(Source):
@@ -72,6 +88,12 @@ class CsvSource(Source):
     def sample(self) -> Batch | None:
         return sample(self._file, self._layout)
 
+    def nothing(self) -> Batch:
+        return Batch(0, 0, [strings([])] * len(self.fields))
+
+    def check(self) -> None:
+        self._file.check_unchanged()
+
     def splits(self) -> Iterator[CsvSplit]:
         index = 0
         while split := self._split(index):
@@ -92,6 +114,17 @@ class CsvSource(Source):
 
     def where(self, rows: Sequence[int], column: int | None = None, cells: Sequence[int] | None = None) -> list[str]:
         return [f"line {line}" for line in self.lines(rows)]
+
+    @property
+    def table(self) -> TextTable:
+        """For those who write it again."""
+        return TextTable(self, self._file, self._layout, self._stop)
+
+    def _stop(self) -> int:
+        stop = self._layout.start
+        for split in self.splits():
+            stop = split.pieces[-1].stop
+        return stop
 
     def _split(self, index: int) -> CsvSplit | None:
         """Splits that are known are not looked for again. A scan that failed must not look like one that ended."""
@@ -151,12 +184,12 @@ class CsvSplit(Split):
                 if parsed.ragged.size:
                     self._note(piece, parsed, text)
                 if parsed.rows:
-                    yield self._batch(piece, parsed)
+                    yield self._batch(piece, parsed, Origin(raw, text, piece))
         self.file.check_unchanged()
 
-    def _batch(self, piece: Piece, parsed: Parsed) -> Batch:
+    def _batch(self, piece: Piece, parsed: Parsed, origin: Origin) -> Batch:
         ragged = piece.record + parsed.ragged if parsed.ragged.size else None
-        return Batch(piece.record, parsed.rows, parsed.columns, ragged)
+        return Batch(piece.record, parsed.rows, parsed.columns, ragged, origin)
 
     def _note(self, piece: Piece, parsed: Parsed, text: Raw) -> None:
         def found() -> list[tuple[int, int, int]]:

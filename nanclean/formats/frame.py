@@ -93,6 +93,9 @@ class FrameSource(Source):
         columns = [_joined([column.take(*span) for span in spans]) for column in self._columns]
         return Batch(0, len(columns[0]), columns)
 
+    def nothing(self) -> Batch:
+        return Batch(0, 0, [column.take(0, 0) for column in self._columns])
+
     def splits(self) -> Iterator[Split]:
         for index, start in enumerate(range(0, self._rows, SPLIT_ROWS)):
             yield FrameSplit(self, index, start, min(start + SPLIT_ROWS, self._rows))

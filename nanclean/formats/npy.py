@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, ClassVar
@@ -15,9 +15,10 @@ from numpy.lib import format as numpy_format
 
 from nanclean.errors import InputError
 from nanclean.escaping import shortened
-from nanclean.format import ReadOptions
+from nanclean.format import ReadOptions, Source
 from nanclean.formats._arrays import MOST_COLUMNS, ArraySource, Layout, layout, width
 from nanclean.formats._file import InputFile
+from nanclean.target import Out, Target
 
 suffixes = (".npy",)
 understands = frozenset({"axis"})
@@ -45,6 +46,13 @@ def opened(path: str, options: ReadOptions) -> NpySource:
         raise
 
 
+def target(source: Source, outs: Sequence[Out], path: str, options: ReadOptions) -> Target:
+    """An NPY file on its way. UsageError where an array cannot hold the columns."""
+    from nanclean.formats._npytarget import made  # only those who write need it
+
+    return made(source, outs, path)
+
+
 class NpySource(ArraySource):
     """An NPY file."""
 
@@ -60,6 +68,10 @@ class NpySource(ArraySource):
         if values.nbytes:
             self._file.read_into(values.view(np.uint8).data, self._offset + start * self.dtype.itemsize)
         return values
+
+    def head(self) -> bytes:
+        """What stands before the values."""
+        return self._file.read(self._offset, 0)
 
     def check(self) -> None:
         self._file.check()

@@ -19,8 +19,9 @@ from nanclean.column import lazy
 from nanclean.errors import InputError
 from nanclean.escaping import shortened
 from nanclean.format import Facts, Field, ReadOptions, Source, Split
-from nanclean.formats._columns import leaf_arrays, leaves
+from nanclean.formats._columns import Leaf, leaf_arrays, leaves
 from nanclean.formats._file import InputFile
+from nanclean.target import Out, Target
 from nanclean.typed import is_list, type_of
 
 suffixes = (".parquet", ".pq")
@@ -59,6 +60,13 @@ def opened(path: str, options: ReadOptions) -> ParquetSource:
     return ParquetSource(path)
 
 
+def target(source: Source, outs: Sequence[Out], path: str, options: ReadOptions) -> Target:
+    """A Parquet file on its way. UsageError where the format cannot hold the columns."""
+    from nanclean.formats._parquettarget import ParquetTarget  # only those who write need it
+
+    return ParquetTarget(source, outs, path)
+
+
 class ParquetSource(Source):
     """A Parquet file."""
 
@@ -76,8 +84,8 @@ class ParquetSource(Source):
             with self._readable("the footer"):
                 footer = self._reader()
                 self.metadata = footer.metadata
-                schema = footer.schema_arrow
-                self._leaves = tuple(leaves(schema))
+                self.schema = footer.schema_arrow
+                self._leaves = tuple(leaves(self.schema))
                 self._rows = [self.metadata.row_group(g).num_rows for g in range(self.metadata.num_row_groups)]
             if min(self._rows, default=0) < 0 or sum(self._rows) != self.metadata.num_rows:
                 raise InputError(f"{path}: the footer contradicts itself about the number of rows", hint=_DAMAGED)
@@ -98,6 +106,14 @@ class ParquetSource(Source):
             return Facts(rows=sum(self._rows))
         names = ", ".join(shortened(leaf.name) for leaf in renamed[:5])
         return Facts(rows=sum(self._rows), notes=[f"Columns without a name, or with a repeated one, are now: {names}."])
+
+    def nothing(self) -> Batch:
+        columns = [column.combine_chunks() for column in self.schema.empty_table().columns]
+        empty = pa.RecordBatch.from_arrays(columns, schema=self.schema)
+        return Batch(0, 0, leaf_arrays(empty))
+
+    def check(self) -> None:
+        self._file.check()
 
     def splits(self) -> Iterator[Split]:
         return iter(self._splits)
@@ -127,7 +143,7 @@ class ParquetSource(Source):
         place = {leaf: i for i, leaf in enumerate(read)}
         while (batch := self._next(found, row, end)) is not None:
             arrays = leaf_arrays(batch)
-            yield Batch(row, batch.num_rows, [arrays[place[leaf]] for leaf in wanted])
+            yield Batch(row, batch.num_rows, [arrays[place[leaf]] for leaf in wanted], origin=batch)
             row += batch.num_rows
         if row != end:
             raise InputError(f"{self.path}: rows {row + 1:,} to {end:,} are missing from the file", hint=_DAMAGED)
@@ -141,9 +157,11 @@ class ParquetSource(Source):
                     column.validate(full=True)
             return batch
 
-    def _decoded(self, groups: Sequence[int], read: Sequence[int], rows: int | None = None) -> Iterator[pa.RecordBatch]:
-        """Batches with the leaves `read` (ascending) and nothing else."""
-        reader = self._reader(self.metadata)
+    def _decoded(
+        self, groups: Sequence[int], read: Sequence[int], rows: int | None = None, unit: str = "us"
+    ) -> Iterator[pa.RecordBatch]:
+        """Batches with the leaves `read` (ascending) and nothing else; `unit`: of timestamps of 96 bits."""
+        reader = self._reader(self.metadata, unit=unit)
         indices = [i for leaf in read for i in self._leaves[leaf].columns]
         size = self._batch_rows(read) if rows is None else rows
         # By index: a name may stand twice, or mean the child of a struct as well as a column with a dot in its name.
@@ -152,7 +170,7 @@ class ParquetSource(Source):
         )
         return found
 
-    def _reader(self, metadata: Any = None, dictionaries: list[str] | None = None) -> pq.ParquetFile:
+    def _reader(self, metadata: Any = None, dictionaries: list[str] | None = None, unit: str = "us") -> pq.ParquetFile:
         return pq.ParquetFile(
             self._native,
             metadata=metadata,
@@ -160,7 +178,7 @@ class ParquetSource(Source):
             pre_buffer=False,
             memory_map=False,
             read_dictionary=dictionaries,
-            coerce_int96_timestamp_unit="us",  # in nanoseconds the years 1 and 9999 wrap around
+            coerce_int96_timestamp_unit=unit,  # in nanoseconds the years 1 and 9999 wrap around
             page_checksum_verification=True,
         )
 
@@ -185,6 +203,38 @@ class ParquetSource(Source):
         if "magic bytes not found" in low:
             return InputError(f"{self.path}: ends without a footer", hint=_DAMAGED)
         return InputError(f"{self.path}: {what} cannot be read: {shortened(_first_line(told), 160)}", hint=_DAMAGED)
+
+    # --- for those who write it again
+
+    @property
+    def leaves(self) -> Sequence[Leaf]:
+        """The columns as they stand in the schema."""
+        return self._leaves
+
+    @property
+    def groups(self) -> Sequence[int]:
+        """The rows of each row group."""
+        return self._rows
+
+    def codecs(self) -> list[str]:
+        """Of each column of the file, as its first row group with rows says. Empty if there is none."""
+        group = next((g for g, rows in enumerate(self._rows) if rows), None)
+        if group is None or not self._leaves:
+            return []
+        # Where a column is encrypted, reading it raises an error, and asking for its codec ends the process.
+        self._next(self._decoded([group], range(len(self._leaves)), 1), 0, self._rows[group])
+        described = self.metadata.row_group(group)
+        return [described.column(i).compression for i in range(described.num_columns)]
+
+    def types_with_unit(self, unit: str) -> list[pa.DataType]:
+        """Of the columns, with timestamps of 96 bits in another unit."""
+        return [leaf.type for leaf in leaves(self._reader(self.metadata, unit=unit).schema_arrow)]
+
+    def with_unit(self, groups: Sequence[int], read: Sequence[int], unit: str) -> Iterator[list[pa.Array]]:
+        """Some columns of some row groups, with timestamps of 96 bits in another unit."""
+        batches = self._decoded(groups, read, unit=unit)
+        while (batch := self._next(batches, 0, sum(self._rows))) is not None:
+            yield leaf_arrays(batch)
 
     # --- how much at a time
 

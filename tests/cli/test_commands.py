@@ -118,7 +118,7 @@ def test_every_option_reaches_the_library(arguments: str, key: str, value: objec
         (["a b.csv"], "there is no command 'a b.csv'", "did you mean: nanclean scan 'a b.csv'"),
         (["data/x"], "there is no command 'data/x'", "did you mean: nanclean scan data/x"),
         (["chekc", "x.csv"], "there is no command 'chekc'", "did you mean: nanclean check x.csv"),
-        (["xyzzy"], "there is no command 'xyzzy'", "there are: scan, check, explain"),
+        (["xyzzy"], "there is no command 'xyzzy'", "there are: scan, check, fix, fit, apply, init, explain"),
         (["scan", "x", "--lable", "y"], "there is no option --lable", "did you mean --label?"),
         (["--versoin"], "there is no option --versoin", "did you mean --version?"),
         (["scan", "x", "--missing-list", "panda"], "--missing-list cannot be 'panda'", "did you mean pandas?"),
@@ -183,7 +183,7 @@ def test_scan_shows_a_report_for_each_file_and_what_to_type_next(capsys: Capture
     out = capsys.readouterr().out
     assert out.startswith("weather 1.csv   26,115 rows")
     assert "\n\ngood.csv   26,115 rows" in out
-    assert "Next: nanclean check 'weather 1.csv' --label 'y z'\n" in out
+    assert "Next: nanclean init 'weather 1.csv' --label 'y z' -o nanclean.toml\n" in out
 
 
 def test_json_is_printed_and_written(capsys: Captured, tmp_path: Path) -> None:

@@ -1,0 +1,28 @@
+"""The options of commands that write a cleaned file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+Command = Callable[..., int]
+
+
+def writing(what: str) -> Callable[[Command], Command]:
+    """Give a command the options for its output. `what`: the help of -o."""
+    options: tuple[Callable[[Any], Any], ...] = (
+        click.option("-o", "--output", metavar="OUT", help=what),
+        click.option("--rejected", metavar="FILE", help="Where dropped rows go; beside OUT, if not given."),
+        click.option("--no-rejected", is_flag=True, help="Do not keep dropped rows."),
+        click.option("--dry-run", is_flag=True, help="Tell what would be done, and write nothing."),
+        click.option("--force", is_flag=True, help="Replace files that are there."),
+    )
+
+    def decorate(function: Command) -> Command:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate

@@ -1,0 +1,333 @@
+"""From steps to a recipe's numbers: when each can be measured, and the looks at the data that this takes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+
+from nanclean.block import Block
+from nanclean.chain import Chain
+from nanclean.column import Column, Numbers
+from nanclean.detector import Figures
+from nanclean.errors import RuleError
+from nanclean.format import Facts
+from nanclean.groups import MOST, keys
+from nanclean.moments import FIGURES as MOMENTS
+from nanclean.moments import Moments
+from nanclean.numbers import NumberStatistics, planned
+from nanclean.others import ValueStatistics
+from nanclean.patch import taken
+from nanclean.statistics import Statistics
+from nanclean.steps import NOT_FINITE, ROWS, Key, Step, act, by_rule
+from nanclean.wording import quoted
+
+GroupKey = str | int | bool
+
+
+def plan(steps: Iterable[Step]) -> list[Step]:
+    """The steps, each with its turn: the round of measuring that settles it. 0 needs none.
+
+    A step waits for every step of the rules above that writes what it reads. What moves only missing and infinite
+    cells does not move the figures of finite ones.
+    """
+    known: dict[tuple[str, str], int] = defaultdict(int)
+    written: set[tuple[str, str]] = set()
+    answer = []
+    for rule in by_rule(steps):
+        below, changed = dict(known), set()  # the steps of one rule do not see each other
+        for step in rule:
+            turn = max(known[what] for what in step.touches)
+            measured = None
+            if step.needs and step.measures & written:
+                measured = max(known[what] for what in step.measures) + 1
+                turn = max(turn, measured)
+            if step.counts and step.touches & written:
+                turn = max(turn, max(known[what] for what in step.touches) + 1)
+            answer.append(replace(step, turn=turn, measured=measured))
+            for what in step.writes:
+                below[what] = max(below.get(what, 0), turn)
+            changed |= step.writes
+        known = defaultdict(int, below)
+        written |= changed
+    return answer
+
+
+@dataclass
+class Fit:
+    """Learning the numbers of all steps of a table."""
+
+    chain: Chain
+    figures: Callable[[str], Figures]
+    """Of a column as it was read."""
+    facts: Callable[[], Facts]
+
+    def fitted(self, steps: Sequence[Step]) -> list[Step]:
+        """The steps with all their numbers. RuleError where there is nothing to learn one from."""
+        steps = plan(steps)
+        turn = 0
+        while not all(step.settled for step in steps):
+            steps = self._settle(steps, turn)
+            turn += 1
+        return steps
+
+    def _settle(self, steps: list[Step], turn: int) -> list[Step]:
+        """The steps whose turn it is. Grouped and counted ones need another look of their own."""
+        due = {step.key: step for step in steps if not step.settled and step.turn == turn}
+        figures: dict[Key, Figures] = {}
+        to_measure: dict[Key, Step] = {}
+        for key, step in due.items():
+            told = self.figures(step.column) if step.measured is None else self._carried(step, steps)
+            if told is None or (step.fix is not None and step.fix.grouped):
+                to_measure[key] = step
+            figures[key] = told or {}
+        for key, found in self._measured(steps, to_measure).items():
+            figures[key] = {**figures[key], **found}
+        hits = self._hits(steps, {key: step for key, step in due.items() if step.counts}, figures)
+        for key, count in hits.items():
+            figures[key] = {**figures[key], "hits": count}
+        return [step.fit(figures[step.key]) if step.key in due else step for step in steps]
+
+    def _carried(self, step: Step, steps: Sequence[Step]) -> Figures | None:
+        """The figures of a step, from those of the column as it was read, where each rule above tells what it does."""
+        figures = dict(self.figures(step.column))
+        above = [other for other in steps if other.rule < step.rule and other.writes & step.touches and other.fix]
+        if not figures or any(other.column != step.column or ROWS in other.writes for other in above):
+            return None
+        for other in above:
+            assert other.fix is not None
+            if (step.column, "finite") in other.writes:
+                if not step.needs <= other.fix.carries:
+                    return None
+                found = other.fix.carried(figures)
+                if found is None:
+                    return None
+                figures |= found
+            if other.find is not None and other.fix.cures:
+                figures |= dict.fromkeys(other.find.counts, 0)
+        return None if step.needs & NOT_FINITE else figures
+
+    def _hits(self, steps: Sequence[Step], due: Mapping[Key, Step], figures: Mapping[Key, Figures]) -> dict[Key, int]:
+        """How many cells the finds of some steps find."""
+        hits: dict[Key, int] = {}
+        asking: dict[Key, Step] = {}
+        for key, step in due.items():
+            assert step.find is not None
+            if step.find.scope == "table":
+                hits[key] = int(any(True for _ in step.find.judge(self.facts(), [figures[key]])))
+                continue
+            find = step.find.fit(figures[key])
+            current = step.measured is not None or self._as_read(step, steps)
+            known = find.counted(figures[key]) if current and figures[key] else None
+            if known is not None:
+                hits[key] = known
+            else:
+                asking[key] = replace(step, find=find)
+        if asking:
+            work = partial(_counting, steps, asking)
+            none = dict.fromkeys(asking, 0)
+            counted: dict[Key, int] = self.chain.look(work, self._wanted(steps, asking), none, _add)
+            hits.update(counted)
+        return hits
+
+    def _wanted(self, steps: Sequence[Step], due: Mapping[Key, Step]) -> set[str]:
+        """The columns that have to be read for some steps."""
+        wanted = {name for step in due.values() for name in step.reads}
+        last = max(step.rule for step in due.values())
+        for step in reversed(steps):
+            if not step.settled or step.rule >= last or step.fix is None:
+                continue
+            if step.column in wanted or step.fix.drops or wanted & set(step.fix.adds()):
+                wanted |= step.reads
+        return wanted
+
+    def _as_read(self, step: Step, steps: Sequence[Step]) -> bool:
+        """Whether no rule above changes what the step looks at."""
+        above = (other for other in steps if other.rule < step.rule)
+        return not any(step.touches & other.writes for other in above)
+
+    def _measured(self, steps: Sequence[Step], due: Mapping[Key, Step]) -> dict[Key, Figures]:
+        """The figures of some steps, as many looks as they ask for."""
+        if not due:
+            return {}
+        wanted = self._wanted(steps, due)
+        block = self.chain.sample(wanted)
+        sample = {} if block is None else _up_to(steps, due, block)
+        whole = {key: self._measure(step, sample.get(key)) for key, step in due.items()}
+        look: dict[Key, Measure] = dict(whole)
+        while look:
+            asking = {key: due[key] for key in look}
+            look = self.chain.look(partial(_measuring, steps, asking, look), wanted, look, _merged)
+            whole |= look
+            look = {key: after for key, measure in look.items() if (after := measure.again()) is not None}
+        for key, measure in whole.items():
+            if measure.many:
+                fix = due[key].fix
+                assert fix is not None
+                by = quoted(fix.grouped or "")
+                raise RuleError(
+                    f"{quoted(due[key].column)}: {fix}: {by} has more than {MOST:,} different values",
+                    hint="take a column with fewer groups, or leave by out",
+                )
+        return {key: measure.result(self.facts().rows) for key, measure in whole.items()}
+
+    def _measure(self, step: Step, column: Column | None) -> Measure:
+        quantiles = () if step.find is None else step.find.quantiles()
+        make: Callable[[], Statistics] = partial(_statistics, column, self.chain.rows, self.chain.width, quantiles)
+        if step.needs <= MOMENTS and isinstance(column, Numbers):
+            center = self.figures(step.column).get("mean")
+            make = partial(Moments, column.type, None, center or 0.0, make)
+        fix = step.fix
+        return Measure(make(), make, fix.grouped if fix is not None else None, {})
+
+
+@dataclass
+class Measure:
+    """The statistics of one step: of its column, and of each group in it."""
+
+    statistics: Statistics | None
+    """None: settled."""
+    make: Callable[[], Statistics]
+    by: str | None
+    groups: dict[GroupKey, Statistics]
+    many: bool = False
+    """More than 1,000 groups: they were given up."""
+    first: bool = True
+    done: tuple[Statistics | None, dict[GroupKey, Statistics]] = (None, {})
+    """What earlier looks have settled."""
+
+    def fresh(self) -> Self:
+        """An empty one for another piece of the same look."""
+        statistics = None if self.statistics is None else self.statistics.fresh()
+        groups = {key: each.fresh() for key, each in self.groups.items()}
+        return type(self)(statistics, self.make, self.by, groups, self.many, self.first)
+
+    def add(self, column: Column, block: Block) -> None:
+        """Take in the rows of a block."""
+        if self.statistics is not None:
+            self.statistics.add(column, block)
+        if self.by is None or self.many or (not self.first and not self.groups):
+            return
+        codes, names = keys(block.columns[self.by].view)
+        order = np.argsort(codes, kind="stable")
+        ends = np.searchsorted(codes[order], np.arange(len(names) + 1))
+        for code, name in enumerate(names):
+            rows = order[ends[code] : ends[code + 1]]
+            if not rows.size:
+                continue
+            group = self.groups.get(name)
+            if group is None:
+                if not self.first:  # settled in an earlier look
+                    continue
+                if len(self.groups) == MOST:
+                    self.many, self.groups = True, {}
+                    return
+                group = self.groups[name] = self.make()
+            group.add(taken(column, np.sort(rows)), block)
+
+    def merge(self, other: Measure) -> None:
+        """Take in a piece of the same look."""
+        if self.statistics is not None and other.statistics is not None:
+            self.statistics.merge(other.statistics)
+        self.many |= other.many
+        for name, group in other.groups.items():
+            mine = self.groups.get(name)
+            if mine is None:
+                self.groups[name] = group
+            else:
+                mine.merge(group)
+        if self.many or len(self.groups) > MOST:
+            self.many, self.groups = True, {}
+
+    def again(self) -> Self | None:
+        """For another look, or None: settled."""
+        statistics = None if self.statistics is None else self.statistics.again()
+        groups = {name: after for name, each in self.groups.items() if (after := each.again()) is not None}
+        if statistics is None and not groups:
+            return None
+        settled, known = self.done
+        done = (settled or self.statistics, {**known, **self.groups})
+        return type(self)(statistics, self.make, self.by, groups, self.many, False, done)
+
+    def result(self, rows: int) -> Figures:
+        """The figures, with those of the groups under `groups`."""
+        settled, known = self.done
+        last = self.statistics or settled
+        assert last is not None
+        figures: dict[str, Any] = last.result(rows)
+        if self.by is not None:
+            groups = {**known, **self.groups}
+            figures["groups"] = {name: groups[name].result(rows) for name in sorted(groups, key=str)}
+        return figures
+
+
+def _statistics(column: Column | None, rows: int, width: int, quantiles: Iterable[float]) -> Statistics:
+    """An accumulator for a column as some rules leave it, planned from a sample of it."""
+    if not isinstance(column, Numbers):
+        return ValueStatistics("other" if column is None else column.type)
+    integer = column.type in ("integer", "list<integer>") and column.values.dtype.kind in "iu"
+    wide = np.uint64 if column.values.dtype == np.uint64 else np.int64
+    dtype: np.dtype = np.dtype(wide if integer else np.float64)
+    cells = rows * max(column.cells // max(column.rows, 1), 1)
+    return NumberStatistics(column.type, planned(column.finite.astype(dtype), dtype, cells, width, quantiles), None)
+
+
+def _up_to(steps: Sequence[Step], due: Mapping[Key, Step], block: Block) -> dict[Key, Column]:
+    """The columns of some steps in a block, as the rules above leave them: those that are settled."""
+    found = {}
+    carries: dict[Key, dict[str, Any]] = {}
+    for rule in by_rule(steps):
+        for step in rule:
+            if step.key in due and step.column in block.columns:
+                found[step.key] = block.columns[step.column].view
+        block, _ = act([step for step in rule if step.settled], block, carries)
+    return found
+
+
+def _measuring(
+    steps: Sequence[Step], due: Mapping[Key, Step], look: Mapping[Key, Measure],
+    blocks: Iterable[Block], carries: dict[Key, dict[str, Any]],
+) -> dict[Key, Measure]:  # fmt: skip
+    """One split: run what is settled, measure what is due, leave the rest alone."""
+    piece = {key: measure.fresh() for key, measure in look.items()}
+    for block in blocks:
+        for rule in by_rule(steps):
+            for step in rule:
+                if step.key in due and step.column in block.columns:
+                    piece[step.key].add(block.columns[step.column].view, block)
+            block, _ = act([step for step in rule if step.settled], block, carries)
+    return piece
+
+
+def _counting(
+    steps: Sequence[Step], due: Mapping[Key, Step], blocks: Iterable[Block], carries: dict[Key, dict[str, Any]]
+) -> dict[Key, int]:
+    counts = dict.fromkeys(due, 0)
+    for block in blocks:
+        for rule in by_rule(steps):
+            for step in rule:
+                asked = due.get(step.key)
+                if asked is None or step.column not in block.columns:
+                    continue
+                view = block.columns[step.column].view
+                assert asked.find is not None
+                if view.rows and asked.find.touches(view):
+                    counts[step.key] += int(np.count_nonzero(asked.find.mask(view)))
+                    lists = asked.find.rows(view)
+                    counts[step.key] += 0 if lists is None else int(np.count_nonzero(lists))
+            block, _ = act([step for step in rule if step.settled], block, carries)
+    return counts
+
+
+def _add(one: dict[Key, int], other: dict[Key, int]) -> None:
+    for key, count in other.items():
+        one[key] += count
+
+
+def _merged(one: dict[Key, Measure], other: dict[Key, Measure]) -> None:
+    for key, measure in other.items():
+        one[key].merge(measure)

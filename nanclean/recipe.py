@@ -1,0 +1,351 @@
+"""What was decided: the policy and every fitted number, as plain JSON. It learns nothing more."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal, cast
+
+import msgspec
+import numpy as np
+
+from nanclean import registry
+from nanclean.detector import Detector, Severity
+from nanclean.errors import NancleanError, PolicyError, RecipeError
+from nanclean.escaping import json_escaped
+from nanclean.fixer import Fixer
+from nanclean.grammar import limit
+from nanclean.part import from_json
+from nanclean.policy import Policy
+from nanclean.rule import Budget, Rule, Spelling, rule
+from nanclean.steps import Step
+from nanclean.version import version
+from nanclean.wording import shown
+
+SCHEMA: Final = "nanclean.recipe/1"
+LARGEST = 64 << 20
+"""Bytes of a recipe."""
+MOST_STEPS = 1_000_000
+
+
+class TrainedColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A column of the data that the recipe was fitted on."""
+
+    name: str
+    type: str
+    """As the report names it: integer, float, text, boolean, time …"""
+    dtype: str | None = None
+    """Of numbers, what they were held as: int64, float32 …"""
+    role: Literal["feature", "label", "id"] = "feature"
+    missing: float | None = None
+    """The share of its cells that was missing; null of no rows."""
+    blank: str = ""
+    """In text files: how a missing cell is written."""
+    categories: list[str] | None = None
+    """The different values of a column of text, where they are at most 1,000 and come again; null: not kept."""
+
+
+class RecipeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule of the policy, in its one spelling."""
+
+    text: str
+    severity: Severity | None = None
+    name: str | None = None
+    where: str | None = None
+    """Where it stood: `nanclean.toml:7`."""
+
+
+class RecipeColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the policy says of one column."""
+
+    missing: list[str] = []
+    type: str | None = None
+
+
+class RecipeBudget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What cleaning may cost, as the policy says it."""
+
+    rows_dropped: str | None = None
+    rows_dropped_per_class: str | None = None
+    cells_changed: str | None = None
+    mean_shift: float | None = None
+
+
+class RecipePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The policy that the recipe came from."""
+
+    label: list[str] = []
+    id: list[str] = []
+    missing: list[str] = []
+    missing_list: Literal["auto", "pandas", "none"] | None = None
+    columns: dict[str, RecipeColumn] = {}
+    budget: RecipeBudget | None = None
+    rules: list[RecipeRule] = []
+
+
+class RecipeStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One rule for one column, with every number that it has learned."""
+
+    rule: int
+    """Its number in `policy.rules`, from 0."""
+    column: str
+    find: dict[str, Any] | None = None
+    """Name, settings and learned fields of the detector; null: every cell."""
+    fix: dict[str, Any] | None = None
+    """Name, settings and learned fields of the fixer; null: it only counts."""
+
+
+class RecipeData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The data that it was fitted on."""
+
+    format: str
+    rows: int
+    columns: list[TrainedColumn]
+    fingerprint: list[str]
+    """The smallest row hashes over all features, hexadecimal, ascending; at most 10,000."""
+
+
+class RecipeFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A recipe as it is written: `nanclean.recipe/1`."""
+
+    schema: Literal["nanclean.recipe/1"] = SCHEMA
+    version: str | None = None
+    """Of the nanclean that wrote it."""
+    data: RecipeData
+    policy: RecipePolicy
+    steps: list[RecipeStep]
+    ragged: int | None = None
+    """The rule that drops ragged records."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Fitted decisions. `apply` does to any table what `fix` did to the training data, with the same numbers."""
+
+    policy: Policy
+    steps: tuple[Step, ...]
+    columns: tuple[TrainedColumn, ...]
+    rows: int
+    format: str
+    fingerprint: tuple[int, ...] = ()
+    ragged: int | None = None
+    version: str | None = None
+    path: str | None = None
+    """Where it was read from."""
+
+    def to_json(self) -> str:
+        """The recipe as JSON text, a line for each column and step; the same recipe gives the same bytes."""
+        top = {
+            "schema": SCHEMA,
+            "version": self.version,
+            "data": {
+                "format": self.format,
+                "rows": self.rows,
+                "columns": [msgspec.to_builtins(column) for column in self.columns],
+                "fingerprint": [f"{number:016x}" for number in self.fingerprint],
+            },
+            "policy": msgspec.to_builtins(_policy_out(self.policy)),
+            "steps": [
+                {
+                    "rule": step.rule,
+                    "column": step.column,
+                    "find": None if step.find is None else step.find.to_json(),
+                    "fix": None if step.fix is None else step.fix.to_json(),
+                }
+                for step in self.steps
+            ],
+            "ragged": self.ragged,
+        }
+        return _written(top) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes, path: str | None = None) -> Recipe:
+        """The recipe of `to_json`. RecipeError names what is wrong."""
+        what = path or "the recipe"
+        if len(text) > LARGEST:
+            raise RecipeError(f"{what}: is larger than {LARGEST >> 20} MB", hint="is it a recipe?")
+        try:
+            read = msgspec.json.decode(text, type=RecipeFile)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise RecipeError(
+                f"{what}: {_said(text, str(error))}", hint="make it again: nanclean fit TRAIN -o R.json"
+            ) from None
+        try:
+            return _read(read, path)
+        except (PolicyError, ValueError, OverflowError) as error:
+            said = error.message if isinstance(error, NancleanError) else str(error)
+            raise RecipeError(f"{what}: {said}", hint="make it again: nanclean fit TRAIN -o R.json") from None
+
+    @classmethod
+    def read(cls, path: str | Path) -> Recipe:
+        """The recipe in a file. RecipeError if there is none."""
+        shown_path = shown(str(path), 200)
+        try:
+            with open(path, "rb") as file:
+                data = file.read(LARGEST + 1)
+        except (OSError, ValueError) as error:
+            near = registry.nearest(Path(path).name, _beside(Path(path)))
+            reason = (
+                "there is no such recipe"
+                if isinstance(error, FileNotFoundError)
+                else getattr(error, "strerror", None) or str(error)
+            )
+            hint = f"did you mean {near}?" if near else "nanclean fit TRAIN -o R.json makes one"
+            raise RecipeError(f"{shown_path}: {reason}", hint=hint) from None
+        return cls.from_json(data, shown_path)
+
+    def column(self, name: str) -> TrainedColumn | None:
+        """What it knows of a column of the training data."""
+        return self.by_name.get(name)
+
+    @property
+    def by_name(self) -> dict[str, TrainedColumn]:
+        """The columns of the training data by their names."""
+        return {column.name: column for column in self.columns}
+
+    @property
+    def known(self) -> np.ndarray:
+        """uint64, ascending: the fingerprint."""
+        return np.array(self.fingerprint, np.uint64)
+
+    @property
+    def features(self) -> list[str]:
+        """The columns that the fingerprint is of."""
+        return [column.name for column in self.columns if column.role == "feature"]
+
+
+def _said(text: str | bytes, told: str) -> str:
+    """What msgspec says, and whether this was meant to be a recipe at all."""
+    data = text.encode("utf-8", "replace") if isinstance(text, str) else text
+    if b'"nanclean.recipe/' not in data[:10_000]:
+        return "is no recipe"
+    if f'"{SCHEMA}"'.encode() not in data[:10_000]:
+        return f"is a recipe of another version than {SCHEMA}"
+    return f"is damaged: {told[:1].lower()}{told[1:]}"
+
+
+def _read(read: RecipeFile, path: str | None) -> Recipe:
+    policy = _policy_in(read.policy, path)
+    if len(read.steps) > MOST_STEPS:
+        raise ValueError(f"{len(read.steps):,} steps; at most {MOST_STEPS:,}")
+    names = [column.name for column in read.data.columns]
+    if len(set(names)) < len(names):
+        raise ValueError("a column is in it twice")
+    last = 0
+    steps = []
+    for number, step in enumerate(read.steps):
+        if not last <= step.rule < len(policy.rules):
+            raise ValueError(f"step {number} is of rule {step.rule}, which is not there, or not in its order")
+        last = step.rule
+        find = None if step.find is None else cast(Detector, from_json(_tuples(step.find), "detectors"))
+        fix = None if step.fix is None else cast(Fixer, from_json(_tuples(step.fix), "fixers"))
+        steps.append(Step(step.rule, step.column, find, fix, settled=True))
+    if read.ragged is not None and not 0 <= read.ragged < len(policy.rules):
+        raise ValueError(f"ragged is rule {read.ragged}, which is not there")
+    fingerprint = tuple(int(number, 16) for number in read.data.fingerprint)
+    if any(not 0 <= number < 1 << 64 for number in fingerprint) or sorted(set(fingerprint)) != list(fingerprint):
+        raise ValueError("the fingerprint is no ascending list of 64-bit numbers")
+    if read.data.rows < 0:
+        raise ValueError("it was fitted on fewer than no rows")
+    return Recipe(
+        policy, tuple(steps), tuple(read.data.columns), read.data.rows, read.data.format, fingerprint,
+        read.ragged, read.version, path,
+    )  # fmt: skip
+
+
+def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Parts are frozen: their lists are tuples."""
+    return {key: _tuple(value) for key, value in data.items()}
+
+
+def _tuple(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(map(_tuple, value))
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no number of a recipe")
+    return value
+
+
+def _policy_out(policy: Policy) -> RecipePolicy:
+    budget = policy.budget
+    return RecipePolicy(
+        label=list(policy.label),
+        id=list(policy.id),
+        missing=list(policy.missing),
+        missing_list=policy.missing_list,
+        columns={
+            name: RecipeColumn(missing=list(spelling.missing), type=spelling.type)
+            for name, spelling in policy.columns.items()
+        },
+        budget=None
+        if budget is None
+        else RecipeBudget(
+            rows_dropped=None if budget.rows_dropped is None else str(budget.rows_dropped),
+            rows_dropped_per_class=None
+            if budget.rows_dropped_per_class is None
+            else str(budget.rows_dropped_per_class),
+            cells_changed=None if budget.cells_changed is None else str(budget.cells_changed),
+            mean_shift=budget.mean_shift,
+        ),
+        rules=[
+            RecipeRule(text=str(each), severity=each.severity, name=each.name, where=each.where)
+            for each in policy.rules
+        ],
+    )
+
+
+def _policy_in(read: RecipePolicy, path: str | None) -> Policy:
+    budget = read.budget
+    return Policy(
+        label=tuple(read.label),
+        id=tuple(read.id),
+        missing=tuple(read.missing),
+        missing_list=read.missing_list,
+        columns={name: Spelling(tuple(each.missing), each.type) for name, each in read.columns.items()},
+        budget=None
+        if budget is None
+        else Budget(
+            None if budget.rows_dropped is None else limit(budget.rows_dropped),
+            None if budget.rows_dropped_per_class is None else limit(budget.rows_dropped_per_class),
+            None if budget.cells_changed is None else limit(budget.cells_changed),
+            budget.mean_shift,
+        ),
+        rules=tuple(_rule_in(each) for each in read.rules),
+        path=path,
+    )
+
+
+def _rule_in(read: RecipeRule) -> Rule:
+    return replace(rule(read.text, read.where), severity=read.severity, name=read.name)
+
+
+def _written(top: Mapping[str, Any]) -> str:
+    """JSON that people can read and compare: a line for each item of a list of tables."""
+    return "{" + ",\n ".join(f"{_json(key)}: {_lines(value)}" for key, value in top.items()) + "}"
+
+
+def _lines(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ",\n  ".join(f"{_json(key)}: {_lines(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "[\n   " + ",\n   ".join(map(_json, value)) + "\n  ]"
+    return _json(value)
+
+
+def _json(value: Any) -> str:
+    return json_escaped(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def _beside(path: Path) -> list[str]:
+    try:
+        return [other.name for other in path.parent.iterdir() if other.suffix == ".json"]
+    except OSError:
+        return []
+
+
+def made_now() -> str | None:
+    """The version that a recipe made now carries."""
+    return version()
