@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,9 +20,11 @@ from nanclean.errors import RuleError
 from nanclean.fingerprint import Fingerprint, Overlap, row_hashes
 from nanclean.format import Split
 from nanclean.groups import MOST, keys
+from nanclean.readback import demand_same
 from nanclean.rule import Rule
 from nanclean.steps import Rejected, Step, Tally, run
 from nanclean.target import Out, Target
+from nanclean.tokens import Words
 from nanclean.typed import strings
 from nanclean.wording import quoted
 
@@ -35,6 +37,10 @@ class Sink:
     """A target, and what goes into it: counted, with a checksum for each column."""
 
     target: Target
+    words: Mapping[str, Words]
+    """Of columns that become text and must read back as what they are: what is missing there."""
+    types: Mapping[str, str] = field(default_factory=dict)
+    """Of columns that become text for the first time: the type that a reader must find."""
     rows: int = 0
     checksums: list[Checksum] = field(default_factory=list)
 
@@ -44,6 +50,9 @@ class Sink:
     def prepared(self, block: Block) -> Prepared:
         """What is to be written of a block. In a worker."""
         columns = self.target.columns(block)
+        for name, raw in zip(block.columns, columns, strict=False):
+            if name in self.words:
+                demand_same(name, block.columns[name].view, raw, self.words[name], block)
         checksums = []
         for column in columns:
             checksum = Checksum()

@@ -71,7 +71,7 @@ class Fit:
         steps = plan(steps)
         turn = 0
         while not all(step.settled for step in steps):
-            steps = self._settle(steps, turn)
+            steps = _pruned(self._settle(steps, turn))
             turn += 1
         return steps
 
@@ -263,6 +263,15 @@ class Measure:
             groups = {**known, **self.groups}
             figures["groups"] = {name: groups[name].result(rows) for name in sorted(groups, key=str)}
         return figures
+
+
+def _pruned(steps: Sequence[Step]) -> list[Step]:
+    """Without those that come after their column has been taken out."""
+    gone: dict[str, int] = {}
+    for step in steps:
+        if step.settled and step.fix is not None and step.fix.removes:
+            gone.setdefault(step.column, step.rule)
+    return [step for step in steps if step.rule <= gone.get(step.column, step.rule)]
 
 
 def _statistics(column: Column | None, rows: int, width: int, quantiles: Iterable[float]) -> Statistics:

@@ -139,12 +139,17 @@ class Fixer(Part):
         return self
 
     @property
+    def removes(self) -> bool:
+        """It takes the column out, so that a file without it is as it should be."""
+        return False
+
+    @property
     def carries(self) -> frozenset[str]:
         """Figures of the column that `carried` may know after the fix, without a look."""
         return frozenset()
 
     def carried(self, figures: Figures) -> Figures | None:
-        """These figures after the fix, from those before it: the same bits that measuring would give. Asked when fitted.
+        """These figures after the fix, from those before it: the same bits that measuring would give.
 
         None: it cannot be told. Counts of what the find has found are seen to by others.
         """

@@ -24,7 +24,7 @@ from nanclean.finding import Finding
 from nanclean.fingerprint import Overlap
 from nanclean.fitting import Fit
 from nanclean.format import ReadOptions, Source
-from nanclean.pipeline import Memory, Progress
+from nanclean.pipeline import Progress
 from nanclean.policy import Check, Policy
 from nanclean.profile import Profile
 from nanclean.recipe import Recipe, TrainedColumn, made_now
@@ -35,7 +35,7 @@ from nanclean.statistics import Figures
 from nanclean.steps import Step
 from nanclean.strangeness import strange
 from nanclean.target import Out, Target
-from nanclean.tokens import PANDAS
+from nanclean.tokens import PANDAS, Words
 from nanclean.verify import verify
 from nanclean.wording import listed, quoted, several
 
@@ -92,9 +92,8 @@ class Fixing:
         """What the data are like before anything is changed."""
         if self.source.lexical and self.recipe is None:
             self._resolve_names()
-        self.scan = Scan(
-            self.source, self.policy, self.options.decimal, self.jobs, self.memory, self.values, self.progress
-        )
+        policy = self.policy if self.recipe is None else _without_rules(self.policy, self.names)
+        self.scan = Scan(self.source, policy, self.options.decimal, self.jobs, self.memory, self.values, self.progress)
         self.reading, self.profile = self.scan.measured()
         self.figures = dict(zip(self.names, self._all_figures(), strict=True))
         self.source.check()
@@ -241,8 +240,20 @@ class Fixing:
         target: Target = registry.module("formats", format).target(
             self.source, outs, draft.path, _options(self.options, path)
         )
-        sinks.append(Sink(target))
+        text = target.fields and target.fields[0].type is None
+        words = {
+            out.name: self._words(out) for out in outs
+            if text and (out.changed or self.source.format != format) and out.view.type in READABLE
+        }  # fmt: skip
+        types = {out.name: out.view.type for out in outs} if text and self.source.format != format else {}
+        sinks.append(Sink(target, words, types))
         return sinks[-1]
+
+    def _words(self, out: Out) -> Words:
+        """What is missing in a column of text."""
+        if out.origin is None or not self.source.lexical:
+            return Words()
+        return self.reading.words[out.origin]
 
     def _rejects(self, wish: Wish, drafts: list[Draft], sinks: list[Sink]) -> Sink | None:
         path = rejected_path(wish)
@@ -336,6 +347,7 @@ class Fixing:
             output=Output(path=wish.output, rows=outcome.kept, rejected=outcome.rejected, verified=False),
             run=msgspec.structs.replace(
                 report.run,
+                policy=self.policy.description,
                 passes=self.scan.table.passes + self.passes,
                 seconds=round(time.monotonic() - self.started, 3),
             ),
@@ -350,20 +362,11 @@ class Fixing:
         chain = self._chain(self.steps)
         source = After(chain, self.steps, columns, outcome.kept, outcome.starts, frozenset(columns))
         policy = replace(
-            self.policy,
-            rules=(),
-            ignore=(),
-            budget=None,
-            columns={},
-            missing=(),
-            label=tuple(name for name in self.policy.label if name in columns),
-            id=tuple(name for name in self.policy.id if name in columns),
+            _without_rules(self.policy, list(columns)), columns={}, missing=(), trainer=self.policy.trainer
         )
-        memory = Memory(0)
         self.scan.table.memory.splits.clear()
         jobs = 1 if chain.ordered else self.jobs
         scan = Scan(source, policy, self.options.decimal, jobs, self.memory, self.values, self.progress)
-        del memory
         report = scan.report("never", self.started)
         self.passes += report.run.passes or 0
         return report
@@ -431,7 +434,16 @@ class Fixing:
         """RecipeError if a column that the recipe works on is not there, or is of another kind."""
         assert self.recipe is not None
         added = {name for step in self.recipe.steps if step.fix is not None for name in step.fix.adds()}
-        needed = {name for step in self.recipe.steps for name in step.reads} - added
+        there = sorted(added & set(self.names))
+        if there:
+            raise RecipeError(
+                f"{self.source.path}: the recipe adds {listed([quoted(name) for name in there])}, which is there already",
+                hint="is it the output of this recipe? apply it to the file as it was",
+            )
+        needed = {
+            name for step in self.recipe.steps for name in step.reads
+            if name != step.column or step.fix is None or not step.fix.removes
+        } - added  # fmt: skip
         missing = sorted(needed - set(self.names))
         if missing:
             near = registry.nearest(missing[0], self.names)
@@ -440,6 +452,23 @@ class Fixing:
                 f"which {'is' if len(missing) == 1 else 'are'} not there",
                 hint=f"is it {quoted(near)} here? rename it" if near else "is it the right file for this recipe?",
             )
+
+
+READABLE = frozenset({"integer", "float", "text", "boolean"})
+"""Types of columns whose text is read back and compared with the values before it is written."""
+
+
+def _without_rules(policy: Policy, names: Collection[str]) -> Policy:
+    """A policy with the built-in checks alone, for a table with these columns."""
+    return replace(
+        policy,
+        rules=(),
+        ignore=(),
+        budget=None,
+        columns={name: spelling for name, spelling in policy.columns.items() if name in names},
+        label=tuple(name for name in policy.label if name in names),
+        id=tuple(name for name in policy.id if name in names),
+    )
 
 
 def categories(profile: Profile, i: int) -> list[str] | None:
@@ -530,8 +559,3 @@ def _summary(figures: Mapping[str, Any] | None) -> dict[str, Any]:
 def _builtins(report: Report, name: str) -> dict[str, Any] | None:
     column = report.columns.by_name.get(name)
     return None if column is None else {key: getattr(column, key) for key in _BEFORE_AND_AFTER}
-
-
-def reachable(names: Collection[str], wanted: Iterable[str]) -> list[str]:
-    """Those that are there."""
-    return [name for name in wanted if name in names]

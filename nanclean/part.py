@@ -98,7 +98,8 @@ class Part:
         missing = [f.name for f in cls.settings() if f.default is dataclasses.MISSING and f.name not in values]
         if missing:
             said = f"{cls.name} needs {' and '.join(missing)}"
-            raise PolicyError(f"{said}, as in {cls.example}" if hasattr(cls, "example") else said)
+            example = getattr(cls, "example", None)
+            raise PolicyError(f"{said}, as in {example}" if example else said)
         types = hints(cls)
         return cls(**{key: converted(cls.name, key, value, types[key]) for key, value in values.items()})
 

@@ -205,4 +205,6 @@ def _disorder(steps: Sequence[Step], rules: Sequence[Rule]) -> Iterator[str]:
 
 def _bounds(find: Detector | None) -> bool:
     """Whether a find marks values that are too large or too small."""
-    return find is not None and find.finite and not find.absent and (bool(find.needs) or hasattr(find, "fences"))
+    if find is None or find.scope != "cell" or not find.finite or find.absent:
+        return False
+    return bool(find.needs) or hasattr(find, "fences")

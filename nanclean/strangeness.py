@@ -57,8 +57,9 @@ def _finding(
 
 def _columns(recipe: Recipe, names: Sequence[str]) -> Iterator[Finding]:
     known = recipe.by_name
+    removed = {step.column for step in recipe.steps if step.fix is not None and step.fix.removes}
     for name in known:
-        if name not in names:
+        if name not in names and name not in removed:
             role = known[name].role
             severity: Severity = "info" if role == "label" else "warning"
             yield _finding("missing_column", severity, "is not here, and was in the training data", name)

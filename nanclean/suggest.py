@@ -182,9 +182,10 @@ class Suggestions:
                 f"the label {quoted(column.name)} is missing in every row", hint="name another with --label COLUMN"
             )
         for name, finding in found.items():
-            if finding.severity == "error" or name == "missing":
-                why = f"{told(finding)}: a row without a label teaches nothing"
-                yield _suggested(DROP, finding, "drop", why)
+            if self._is_scale(finding, column):
+                yield self._scale(finding)
+            elif finding.severity == "error" or name == "missing":
+                yield _suggested(DROP, finding, "drop", f"{told(finding)}: such a row teaches nothing")
 
     def _of_feature(self, column: Column, found: dict[str, Finding]) -> Iterator[Suggestion]:
         missing = found.get("missing")
@@ -218,7 +219,7 @@ class Suggestions:
         if "constant" in found and not column.missing:
             why = f"{told(found['constant'])}: nothing to learn from"
             yield Suggestion(DROP, column.name, "constant", "drop_column", why, active=False)
-        yield from self._filled(column, found, blanks)
+        yield from self._filled(column, found, [blank for blank in blanks if blank.fix == "blank"])
 
     def _blanks(self, column: Column, found: dict[str, Finding]) -> Iterator[Suggestion]:
         nullable = self.nullable(column.name)
@@ -226,9 +227,8 @@ class Suggestions:
             if name not in found or found[name].severity != "error":
                 continue
             finding = found[name]
-            if name == "overflow" and SLIP * (finding.count or 0) > column.count:
-                kept = self._kept(found.pop(name))
-                yield replace(kept, why=f"{kept.why}: not a slip but the scale of the column; see log1p and normalize")
+            if self._is_scale(finding, column):
+                yield self._scale(found.pop(name))
             elif nullable:
                 yield _suggested(BLANK, found.pop(name), "blank", _evidence(finding))
         isolated, standin = found.pop("isolated", None), found.pop("standin", None)
@@ -278,6 +278,14 @@ class Suggestions:
         elif missing is not None:
             found.pop("missing")
             yield Suggestion(KEEP, column.name, "missing", None, f"{why}; {value}", column.missing)
+
+    def _is_scale(self, finding: Finding, column: Column) -> bool:
+        """Whether so many cells are too large that it is no slip."""
+        return finding.rule == "overflow" and finding.severity == "error" and SLIP * (finding.count or 0) > column.count
+
+    def _scale(self, finding: Finding) -> Suggestion:
+        kept = self._kept(finding)
+        return replace(kept, why=f"{kept.why}: not a slip but the scale of the column; see log1p and normalize")
 
     def _kept(self, finding: Finding) -> Suggestion:
         return _suggested(KEEP, finding, None, told(finding))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 from nanclean import registry
 from nanclean.checksum import Checksum
@@ -11,10 +11,12 @@ from nanclean.cleaning import Sink
 from nanclean.engine import Engine
 from nanclean.errors import NancleanError, VerificationError
 from nanclean.format import Source, Split
+from nanclean.lexical import Classes, decode
+from nanclean.tokens import Words
 from nanclean.wording import quoted
 
 _HINT = "nothing was published; please report it"
-Pieces = tuple[int, list[Checksum]]
+Pieces = tuple[int, list[Checksum], list[Classes]]
 
 
 def verify(
@@ -30,7 +32,7 @@ def verify(
         raise VerificationError(f"{shown}: cannot be read back: {_without(error.message, path)}", hint=_HINT) from error
     try:
         _compare_columns(source, sink, shown)
-        rows, checksums = _read(source, engine, progress)
+        rows, checksums, classes = _read(source, sink, engine, progress)
     except VerificationError:
         raise
     except NancleanError as error:
@@ -39,6 +41,7 @@ def verify(
         source.close()
     if rows != sink.rows or source.facts.ragged:
         raise VerificationError(f"{shown}: {rows:,} rows were read back, {sink.rows:,} were to be written", hint=_HINT)
+    _compare_types(sink, classes, shown)
     for field, found, wanted in zip(sink.target.fields, checksums, sink.checksums, strict=True):
         if found != wanted:
             raise VerificationError(
@@ -59,25 +62,41 @@ def _compare_columns(source: Source, sink: Sink, shown: str) -> None:
             raise VerificationError(f"{shown}: the column {told} was read back for {meant}", hint=_HINT)
 
 
-def _read(source: Source, engine: Engine, progress: Callable[[int, int], None] | None) -> Pieces:
-    rows, whole = 0, [Checksum() for _ in source.fields]
-    for piece, split in engine.map(lambda split: (_checked(split, len(whole)), split), source.splits()):
+def _compare_types(sink: Sink, classes: Sequence[Classes], shown: str) -> None:
+    """Of text that was another format before: it must be read as columns of the same types."""
+    for name, counts in zip(sink.types, classes, strict=False):
+        wanted, found = sink.types[name], counts.settle()
+        if found != wanted and counts.counted:
+            raise VerificationError(
+                f"{shown}: {quoted(name)} is {wanted}, and its text would be read as {found}",
+                hint="write .parquet, which keeps types",
+            )
+
+
+def _read(source: Source, sink: Sink, engine: Engine, progress: Callable[[int, int], None] | None) -> Pieces:
+    types = list(sink.types.values())
+    rows, whole, classes = 0, [Checksum() for _ in source.fields], [Classes() for _ in types]
+    for piece, split in engine.map(lambda split: (_checked(split, len(whole), types), split), source.splits()):
         rows += piece[0]
         for mine, theirs in zip(whole, piece[1], strict=True):
             mine.merge(theirs)
+        for counts, more in zip(classes, piece[2], strict=True):
+            counts.merge(more)
         if progress is not None and source.size:
             progress(int(source.size * split.share), source.size)
     source.check()
-    return rows, whole
+    return rows, whole, classes
 
 
-def _checked(split: Split, columns: int) -> Pieces:
-    rows, checksums = 0, [Checksum() for _ in range(columns)]
+def _checked(split: Split, columns: int, types: Sequence[str]) -> Pieces:
+    rows, checksums, classes = 0, [Checksum() for _ in range(columns)], [Classes() for _ in types]
     for batch in split.batches():
         rows += batch.rows
         for checksum, raw in zip(checksums, batch.columns, strict=True):
             checksum.add(raw)
-    return rows, checksums
+        for counts, type_, raw in zip(classes, types, batch.columns, strict=False):
+            counts.merge(decode(cast(Any, raw), type_, Words())[1])
+    return rows, checksums, classes
 
 
 def _without(message: str, path: str) -> str:

@@ -44,7 +44,7 @@ class Source:
         if self.format == "csv":
             return decode(raw, self.types[name], self.words, "auto" if len(raw) else "int64")[0]
         if isinstance(raw, pa.Array) and pa.types.is_string(raw.type):
-            return decode(raw, "text", self.words)[0]
+            return decode(view(raw).array, "text", self.words)[0]  # type: ignore[attr-defined]
         return view(raw, self.words.declared)
 
     def block(self, start: int = 0, stop: int | None = None) -> Block:

@@ -47,9 +47,13 @@ def uncommented(text: str) -> str:
     """The policy with every suggestion taken up that stands in the list of rules."""
     head, _, rest = text.partition("rules = [\n")
     body, _, tail = rest.partition("\n]\n")
-    body = re.sub(r'(?m)^  # (".*",)$', r"  \1", body)
-    body = re.sub(r'(?ms)^  # """(?:(?!""",$).)*""",$', lambda found: found[0].replace("\n  #", "\n")[4:], body)
-    return f"{head}rules = [\n{body}\n]\n{tail}"
+    taken, inside = [], False
+    for line in body.split("\n"):
+        inside = inside or line.startswith('  # """')
+        rule = inside or (line.startswith('  # "') and line.endswith('",'))
+        taken.append(line.replace("# ", "", 1) if rule else line)
+        inside = inside and not line.endswith('""",')
+    return f"{head}rules = [\n" + "\n".join(taken) + f"\n]\n{tail}"
 
 
 @pytest.mark.parametrize("trainer", [None, "torch", "keras:float16", "xgboost", "catboost"])
@@ -126,11 +130,10 @@ def test_a_standin_is_a_suggestion_and_becomes_a_rule_where_it_is_far_from_all_o
 
 def test_a_symbol_that_stands_for_missing_among_numbers_does_so_in_text() -> None:
     made = b"a,b\n1,four\n?,two\n3,?\n" + b"4,four\n" * 30
-    path = {"a": ["?", *"123456789"] * 3, "b": ["x", "?", "y"] * 10}
     text = drawn_from_csv(made)
     assert 'missing = ["?"]' in text
-    assert "b: missing <= 5% -> impute(mode)" in rules(text)
-    alone = api.init(pa.table({"b": path["b"]}))
+    assert rules(text) == ["a, b: missing <= 5% -> impute(mode)"]
+    alone = api.init(pa.table({"b": ["x", "?", "y"] * 10}))
     assert not read(alone).missing
     assert '# "b: standin -> blank",' in alone
 
@@ -151,8 +154,8 @@ def drawn_from_csv(content: bytes, folder: Path | None = None, **options: Any) -
 def test_rows_and_columns_go_only_with_a_reason() -> None:
     text = drawn_from_csv(b"a,b,y\n" + b"1,,0\n2,,1\n3,,1\n4,,0\n" * 10 + b"5,6,7,8\n5,,\n", label="y")
     assert [rule for rule in rules(text) if "drop" in rule] == [
-        "y: missing <= 5% -> drop",
         "b: all_missing -> drop_column",
+        "y: missing <= 5% -> drop",
         "@all: ragged <= 5% -> drop",
     ]
     above = dict(zip(text.split("\n")[1:], text.split("\n"), strict=False))
@@ -186,8 +189,8 @@ def test_trees_keep_their_missing_cells() -> None:
 
 def test_integers_of_an_array_are_never_blanked() -> None:
     values = np.r_[np.arange(500), 10**7].astype(np.int64)
-    text = api.init({"x": values})
-    assert '# "x: isolated -> clip",' in text
+    text = api.init(values)
+    assert '# "c0: isolated -> clip",' in text
     assert not rules(text)
 
 
@@ -210,6 +213,13 @@ def test_protected_columns_are_named_and_never_filled() -> None:
         "y: missing <= 5% -> drop",
         "x: missing <= 5% -> impute(mode)",
     ]
+    assert api.check(table, policy=read(text)).exit_code == 0
+
+
+def test_a_label_on_a_large_scale_is_kept() -> None:
+    table = {"x": np.arange(500.0), "y": np.linspace(1e5, 2e5, 500)}
+    text = api.init(table, label="y", trainer="torch:float16")
+    assert rules(text) == ["y: overflow(float16) <= 100%"]
     assert api.check(table, policy=read(text)).exit_code == 0
 
 
@@ -287,13 +297,11 @@ def test_any_table_passes_the_check_of_its_own_policy(data: st.DataObject, rows:
     assert report.exit_code == 0, [finding for finding in report.findings if finding.severity == "error"]
 
 
-NAMES = st.lists(
-    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12), min_size=2, max_size=5, unique=True
-)
+NAMED = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).filter(str.strip)
 
 
 @settings(max_examples=150)
-@given(NAMES)
+@given(st.lists(NAMED, min_size=2, max_size=5, unique_by=str.strip))
 @example(['"""', "'", "\\", "a'b\"c", "x\ny"])
 @example(["[x]", "a#b", "\x00", "\u202e", "é", "except"])
 def test_any_name_of_a_column_is_written_so_that_it_is_read(names: list[str]) -> None:
@@ -310,14 +318,14 @@ def test_any_name_of_a_column_is_written_so_that_it_is_read(names: list[str]) ->
 
 
 def test_a_name_that_no_rule_can_hold_is_left_out_and_told() -> None:
-    text = api.init({"x" * 20_000: np.array([1.0, np.nan] * 9), "y": np.array([1.0, 2.0, np.nan] * 9)})
+    text = api.init({"x" * 20_000: np.array([1.0, np.nan] * 9), "y": np.array([1.0, 2.0, np.nan] * 6)})
     assert rules(text) == ["y: missing <= 40% -> impute(mode)"]
     assert "Too long a name for a rule, so left out: xxx" in text
 
 
-def test_ten_thousand_columns_are_a_short_policy() -> None:
+def test_thousands_of_columns_are_a_short_policy() -> None:
     rng = np.random.default_rng(0)
-    made = rng.normal(size=(60, 10_000))
+    made = rng.normal(size=(60, 3_000))
     made[rng.random(made.shape) < 0.02] = np.nan
     made[:, 7] = np.nan
     made[:50, 8] = np.nan
@@ -327,7 +335,7 @@ def test_ten_thousand_columns_are_a_short_policy() -> None:
     assert rules(text) == [
         "x7: all_missing -> drop_column",
         "x8: missing -> drop_column",
-        "@numeric except x7, x8: missing <= 15% -> impute(median)",
+        "@numeric except x7, x8: missing <= 20% -> impute(median)",
     ]
     assert api.check(table, policy=read(text)).exit_code == 0
 

@@ -44,5 +44,9 @@ class DropColumn(Fixer):
     def cures(self) -> bool:
         return bool(self.found)
 
+    @property
+    def removes(self) -> bool:
+        return bool(self.found)
+
     def fix(self, name: str, block: Block, bad: Bad, carry: Carry) -> Fixed:
         return Fixed(gone=bool(self.found))

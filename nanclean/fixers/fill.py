@@ -107,7 +107,9 @@ class Fill(Fixer):
         try:
             return strings([str(self.value)]).cast(column.array.type)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            raise PolicyError(f"{self}: {shown(self.value)!r} is no {column.array.type}") from None
+            example = "12:30" if pa.types.is_time(column.array.type) else "2024-12-31"
+            said = f"{self}: {shown(self.value)!r} is no {column.array.type}"
+            raise PolicyError(said, hint=f"write fill('{example}')") from None
 
 
 def _holds(dtype: np.dtype, value: int | float) -> bool:

@@ -8,11 +8,15 @@ import pyarrow.compute as pc
 
 from nanclean import times
 from nanclean.cells import Cells, packed, packed_bits, strings, values
-from nanclean.column import Column, Mask, Numbers, Values, bits_to_mask
+from nanclean.column import Column, Mask, Numbers, Values
 
 PLAIN = {4: 1e10, 8: 1e15}
 """By width in bytes: whole numbers below are written digit by digit, as Python writes them, not as 1e+10."""
 INT64 = 2.0**63
+DAY = 86_400
+TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+FIRST_DAY, LAST_DAY = -719_162, 2_932_896
+"""0001-01-01 and 9999-12-31, in days from 1970-01-01."""
 
 
 def texts_of(view: Column, decimal: str = ".", booleans: tuple[str, str] = ("true", "false")) -> pa.Array:
@@ -97,16 +101,51 @@ def _of_arrow(array: pa.Array, booleans: tuple[str, str]) -> pa.Array:
 
 
 def _times(array: pa.Array) -> pa.Array:
-    """As `times.shown` has them; days and whole hours repeat."""
+    """As `times.shown` has them."""
+    type_ = array.type
+    if pa.types.is_date32(type_):
+        type_, per_day = pa.date32(), 1
+    elif pa.types.is_time(type_):
+        per_day = 0
+    else:
+        unit = "ms" if pa.types.is_date64(type_) else type_.unit
+        type_, per_day = pa.timestamp(unit), DAY * TICKS[unit]
+    whole = array.cast(pa.int32() if type_.bit_width == 32 else pa.int64())
+    if per_day and not _within_four_digits(whole, per_day):
+        return _one_by_one(array)
+    texts = whole.cast(type_).cast(pa.string())
+    if getattr(type_, "unit", "s") != "s":
+        texts = pc.ascii_rtrim(pc.ascii_rtrim(texts, characters="0"), characters=".")
+    if per_day <= 1:
+        return texts
+    texts = pc.replace_substring(texts, pattern=" ", replacement="T")
+    if getattr(array.type, "tz", None) is not None:
+        return pc.binary_join_element_wise(texts, strings([b"Z"])[0], strings([b""])[0])
+    midnight = values(whole, np.int64) % per_day == 0
+    days = pc.utf8_slice_codeunits(texts, 0, 10) if midnight.any() else texts
+    return days if midnight.all() else pc.if_else(packed_bits(midnight), days, texts)
+
+
+def _within_four_digits(whole: pa.Array, per_day: int) -> bool:
+    """Whether all are of the years 1 to 9999, which Arrow writes as ISO 8601 wants it."""
+    ends = pc.min_max(whole)
+    low, high = ends["min"].as_py(), ends["max"].as_py()
+    return low is None or (low >= FIRST_DAY * per_day and high < (LAST_DAY + 1) * per_day)
+
+
+def _one_by_one(array: pa.Array) -> pa.Array:
     distinct = array.dictionary_encode()
-    some = distinct.dictionary
-    return strings(text.encode() for text in times.texts(some)).take(distinct.indices) if len(some) else (
-        pa.nulls(len(array), pa.string())
-    )  # fmt: skip
+    return strings(text.encode() for text in times.texts(distinct.dictionary)).take(distinct.indices)
 
 
 def _without(texts: pa.Array, absent: Mask | None) -> pa.Array:
-    return texts if absent is None else Cells(texts).without(np.flatnonzero(absent))
+    """With absent cells null, and nothing written under a null: whoever looks at the bytes must not find any."""
+    cells = Cells(texts)
+    if absent is not None:
+        cells = Cells(cells.without(np.flatnonzero(absent)))
+    if cells.null is not None and cells.lengths[cells.null].any():
+        return cells.take(np.arange(len(cells)))
+    return cells.array
 
 
 def filled(texts: pa.Array, blank: str) -> pa.Array:
@@ -115,7 +154,7 @@ def filled(texts: pa.Array, blank: str) -> pa.Array:
 
 
 def as_read(texts: pa.Array) -> pa.Array:
-    """As the parser gives the cells: null where nothing is written."""
+    """As the parser gives the cells: null where nothing is written. Nothing is written under a null either."""
     cells = Cells(texts)
     empty = cells.lengths == 0
     return cells.valid_where(~empty) if empty.any() else texts
@@ -146,9 +185,3 @@ def in_quotes(texts: pa.Array, delimiter: str, also: Mask | None = None) -> pa.A
         some = pc.replace_substring(some, pattern='"', replacement='""')
     some = pc.binary_join_element_wise(mark, some, mark, strings([b""])[0])
     return some if all_ else pc.replace_with_mask(texts, packed_bits(needed), some)
-
-
-def null_mask(array: pa.Array) -> Mask:
-    """bool, (cells,)."""
-    found = bits_to_mask(array)
-    return np.zeros(len(array), bool) if found is None else found

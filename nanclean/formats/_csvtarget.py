@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import os
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,6 +27,7 @@ from nanclean.formats._encode import all_ascii, encoded, encoded_texts
 from nanclean.formats._encoding import Encoding, Raw
 from nanclean.formats._joined import data_of, joined, one
 from nanclean.formats._origin import Origin, TextTable
+from nanclean.formats._outputfile import OutputFile
 from nanclean.formats._rendering import overlaid, refuse, rendered, said_empty, spelling, touched
 from nanclean.patch import taken
 from nanclean.target import Out, Target
@@ -58,30 +58,23 @@ class TextTarget(Target):
         self.outs = tuple(outs)
         self.path = path
         self.delimiter, self.decimal = delimiter, decimal
-        self._handle: int | None = None
+        self._file = OutputFile(path)
+        self._size = 0
         self._begun = False
-        self._handle = self._opened()
 
     def write(self, piece: Any) -> None:
         if not self._begun:
             self._begun = True
-            self._put(self._header())
-        self._put(piece)
+            self._append(self._header())
+        self._append(piece)
 
     def finish(self) -> None:
         self.write(b"")
         self._end()
-        handle, self._handle = self._handle, None
-        if handle is not None:
-            try:
-                os.close(handle)
-            except OSError as error:
-                raise self._failure(error) from error
+        self._file.finish()
 
     def close(self) -> None:
-        handle, self._handle = self._handle, None
-        if handle is not None:
-            os.close(handle)
+        self._file.close()
 
     @abstractmethod
     def _header(self) -> Raw:
@@ -90,23 +83,10 @@ class TextTarget(Target):
     def _end(self) -> None:
         """Write what stands behind the last record."""
 
-    def _put(self, data: Any) -> None:
-        assert self._handle is not None
-        rest = memoryview(data).cast("B")
-        try:
-            while len(rest):
-                rest = rest[os.write(self._handle, rest) :]
-        except OSError as error:
-            raise self._failure(error) from error
-
-    def _opened(self) -> int:
-        try:
-            return os.open(self.path, os.O_WRONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
-        except OSError as error:
-            raise self._failure(error) from error
-
-    def _failure(self, error: OSError) -> OutputError:
-        return OutputError(f"cannot write {self.path}: {(error.strerror or str(error)).lower()}")
+    def _append(self, data: Raw | pa.Buffer) -> None:
+        found = memoryview(data).cast("B")
+        self._file.write_at(found, self._size)
+        self._size += len(found)
 
     def _rows(self, block: Block, columns: Sequence[RawColumn]) -> pa.Buffer:
         """Rows written anew, each with a line end."""
@@ -337,5 +317,5 @@ class Copied(TextTarget):
         blank_is_record = len(self.outs) == 1 and self._style.width != 1
         if stop < file.size and not self._rendered and not blank_is_record:
             with file.open() as handle:
-                self._put(file.read(handle, stop, file.size - stop))
+                self._append(file.read(handle, stop, file.size - stop))
         file.check_unchanged()

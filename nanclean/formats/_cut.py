@@ -122,4 +122,3 @@ def _runs(columns: Sequence[int]) -> Iterator[tuple[int, int]]:
         if i + 1 == len(columns) or columns[i + 1] != column + 1:
             yield columns[start], column
             start = i + 1
-

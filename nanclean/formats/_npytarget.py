@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
-from numpy.lib import format as numpy_format
 
 from nanclean.batch import Raw
-from nanclean.block import Block, Held
-from nanclean.cells import packed_bits
-from nanclean.column import Column, Mask, Numbers, Values
+from nanclean.block import Block
+from nanclean.column import Column, Numbers
 from nanclean.errors import RuleError, UsageError
 from nanclean.escaping import shortened
 from nanclean.format import Field, ReadOptions, Source
 from nanclean.formats._arrays import ArraySource, _fortran_places, layout, parts
 from nanclean.formats._dialect import unique_names
-from nanclean.formats._outputfile import OutputFile
-from nanclean.formats._rebuild import Maker, bits_of
+from nanclean.formats._npycells import converted, of_view
+from nanclean.formats._npyfile import NpyTarget, as_bytes, gathered
+from nanclean.formats._npytable import Table
 from nanclean.formats.npy import NpySource
 from nanclean.target import Out, Target
-from nanclean.typed import NOT_A_TIME, Complexes, native, type_of, view
+from nanclean.typed import native, type_of, view
 from nanclean.wording import quoted
-
-MOVED = 4 << 20
-"""Bytes that are moved at a time when gaps are closed."""
-MAGIC = b"\x93NUMPY"
-ALIGNED = 64
-"""The values begin at a multiple of it, as NumPy has it."""
-SURE_DIGITS = 15
-"""Decimals of so many digits come back the same from float64."""
 
 
 def made(source: Source, outs: Sequence[Out], path: str) -> Target:
@@ -44,83 +34,6 @@ def made(source: Source, outs: Sequence[Out], path: str) -> Target:
         return Table(source, outs, path)
     kind = Structured if source.dtype.names is not None else Matrix if source.layout.axis is not None else Single
     return kind(source, outs, path)
-
-
-class NpyTarget(Target, ABC):
-    """An NPY file on its way: a header whose length is settled before the first value, and then the values."""
-
-    format: ClassVar[str] = "npy"
-    dtype: np.dtype
-    fortran: bool = False
-
-    def __init__(self, path: str, head: bytes = b"") -> None:
-        """head: that of the source."""
-        self.rows = 0
-        self._path, self._head = path, head
-        self._file: OutputFile | None = None
-
-    def _open(self, rows: int, *, same: bool) -> None:
-        """rows: the most that will come; same: if so many do, the file has the header of the source."""
-        self._most, self._same = rows, same
-        whole = header(self.dtype, self.fortran, self.shape(rows), self._head[6:8], len(self._head))
-        self.offset = len(self._head) if same and self._head else len(whole)
-        self._file = OutputFile(self._path)
-
-    @abstractmethod
-    def shape(self, rows: int) -> tuple[int, ...]:
-        """Of the array, when it has so many records."""
-
-    @property
-    def file(self) -> OutputFile:
-        assert self._file is not None
-        return self._file
-
-    def finish(self) -> None:
-        shape = self.shape(self.rows)
-        self._close_gaps()
-        self.file.resize(self.offset + math.prod(shape) * self.dtype.itemsize)
-        if self._same and self.rows == self._most and self._head:
-            head = self._head
-        else:
-            head = header(self.dtype, self.fortran, shape, self._head[6:8], self.offset)
-        assert len(head) == self.offset
-        self.file.write_at(memoryview(head), 0)
-        self.file.finish()
-        self._file = None
-
-    def _close_gaps(self) -> None:
-        """Where values of records that went are missing in the middle."""
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-
-def header(dtype: np.dtype, fortran: bool, shape: tuple[int, ...], version: bytes, least: int) -> bytes:
-    """What stands before the values: as NumPy writes it, of at least so many bytes."""
-    descr = numpy_format.dtype_to_descr(dtype)
-    text = f"{{'descr': {descr!r}, 'fortran_order': {fortran}, 'shape': {shape!r}, }}"
-    needed = b"\x01\x00" if text.isascii() or _latin(text) else b"\x03\x00"
-    version = max(needed, version)
-    data = text.encode("utf-8" if version == b"\x03\x00" else "latin-1")
-    if version == b"\x01\x00" and max(len(data) + 11 + ALIGNED, least) > 1 << 16:
-        version = b"\x02\x00"
-    places = 2 if version == b"\x01\x00" else 4
-    size = max(-(-(len(data) + 9 + places) // ALIGNED) * ALIGNED, least)
-    length = size - 8 - places
-    return MAGIC + version + length.to_bytes(places, "little") + data.ljust(length - 1) + b"\n"
-
-
-def _latin(text: str) -> bool:
-    try:
-        text.encode("latin-1")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-# --- from an array
 
 
 class ArrayTarget(NpyTarget):
@@ -147,11 +60,11 @@ class ArrayTarget(NpyTarget):
     def _type(self, out: Out) -> np.dtype | None:
         """The dtype that a rule has given to a column, as it is in memory. None: its own."""
         if out.origin is None:
-            return _dtype_of_view(out)
+            return _dtypeof_view(out)
         before = view(self.nothing[out.origin])
         if _kind(before) == _kind(out.view):
             return None
-        return _dtype_of_view(out)
+        return _dtypeof_view(out)
 
     def _in_order_of(self, dtype: np.dtype) -> np.dtype:
         """In the byte order of the source."""
@@ -187,17 +100,17 @@ class ArrayTarget(NpyTarget):
         held = block.columns[out.name]
         if out.origin is None:
             assert found is not None
-            return _of_view(held.view, found, None, out.name)
+            return of_view(held.view, found, None, out.name)
         raw = block.raw(out.name)
         assert isinstance(raw, np.ndarray)
         if found is None and held.changed is None:
             return raw
         if found is not None:
-            return _converted(raw, held, found, out.name)
+            return converted(raw, held, found, out.name)
         cells = raw.copy()
         flat = cells.reshape(-1)
         assert held.changed is not None
-        flat[held.changed] = _of_view(held.view, raw.dtype, held.changed, out.name)
+        flat[held.changed] = of_view(held.view, raw.dtype, held.changed, out.name)
         return cells
 
     def _put(self, block: Block, index: int, into: np.ndarray, column: np.ndarray) -> None:
@@ -212,7 +125,7 @@ class ArrayTarget(NpyTarget):
 
     def write(self, piece: Any) -> None:
         rows, data = piece
-        self.file.write_at(_bytes(data), self.offset + self.rows * self._record)
+        self.file.write_at(as_bytes(data), self.offset + self.rows * self._record)
         self.rows += rows
 
     @property
@@ -240,7 +153,7 @@ class Structured(ArrayTarget):
         same = len(kept) == len(old) and all(found is None for found in types.values())
         self.dtype = self.source.dtype if same else self._without(self.source.dtype, (), types)
         for out in added:
-            self.dtype = _with_field(self.dtype, out, _dtype_of_view(out))
+            self.dtype = _with_field(self.dtype, out, _dtypeof_view(out))
         self._places = {part.steps: part for part in parts(self.dtype)}
         new = list(parts(self.dtype))
         names = unique_names([part.name for part in new])
@@ -291,12 +204,14 @@ class Structured(ArrayTarget):
     def encoded(self, block: Block, columns: Sequence[Raw]) -> Any:
         self._whole(block)
         before = self.source.items(block.batch.start, block.batch.rows)
-        records = before if block.kept is None else before[block.kept]
+        # NumPy leaves out the padding when it copies records, but not when it does not know what they are.
+        unknown = before.view(f"V{before.dtype.itemsize}")
+        records = before if block.kept is None else unknown[block.kept].view(before.dtype)
         old = self._parts
         touched = [i for i, out in enumerate(self.outs) if block.columns[out.name].changed is not None]
         if self._same:
             if touched and block.kept is None:
-                records = records.copy()
+                records = unknown.copy().view(before.dtype)
             for i in touched:
                 self._put(block, i, old[self._origin(i)].of(records), _array(columns[i]))
             return len(records), records
@@ -347,7 +262,7 @@ class Matrix(ArrayTarget):
         own = _ready(self.dtype)
         if out.view.type == "boolean" and own.kind in "iufcb":
             return own
-        if _dtype_of_view(out) != own:
+        if _dtypeof_view(out) != own:
             raise UsageError(
                 f"{shortened(out.name)}: a matrix of {self.dtype} cannot hold such a column", hint="write .parquet"
             )
@@ -438,16 +353,16 @@ class Matrix(ArrayTarget):
             if not rows:
                 continue
             if at == 0 and span.shape[2] == self._inner:
-                self.file.write_at(_bytes(span), self.offset + self.rows * columns * size)
+                self.file.write_at(as_bytes(span), self.offset + self.rows * columns * size)
             else:
                 for i in range(columns):
                     place = (outer * columns + i) * self._inner + at
-                    self.file.write_at(_bytes(span[0, i]), self.offset + place * size)
+                    self.file.write_at(as_bytes(span[0, i]), self.offset + place * size)
             self.rows += rows
 
     def _close_gaps(self) -> None:
         if self._spread:
-            _gathered(self.file, self.offset, len(self.outs), self._most, self.rows, self.dtype.itemsize)
+            gathered(self.file, self.offset, len(self.outs), self._most, self.rows, self.dtype.itemsize)
 
 
 class Single(ArrayTarget):
@@ -520,106 +435,22 @@ class Single(ArrayTarget):
         rows, runs = piece
         size = self.dtype.itemsize
         for place, run in enumerate(runs):
-            self.file.write_at(_bytes(run), self.offset + (place * self._most + self.rows) * size)
+            self.file.write_at(as_bytes(run), self.offset + (place * self._most + self.rows) * size)
         self.rows += rows
 
     def _close_gaps(self) -> None:
         if self._spread:
-            _gathered(self.file, self.offset, self.layout.group, self._most, self.rows, self.dtype.itemsize)
+            gathered(self.file, self.offset, self.layout.group, self._most, self.rows, self.dtype.itemsize)
 
 
-def _gathered(file: OutputFile, offset: int, runs: int, most: int, rows: int, size: int) -> None:
-    """Runs of `rows` values, each in a place for `most` of them, moved up to each other."""
-    if rows == most:
-        return
-    for run in range(1, runs):
-        there, here = offset + run * most * size, offset + run * rows * size
-        for at in range(0, rows * size, MOVED):
-            n = min(MOVED, rows * size - at)
-            file.write_at(memoryview(file.read_at(n, there + at)), here + at)
-
-
-# --- from anything else
-
-
-class Table(NpyTarget):
-    """A table of numbers: a matrix where the columns have no names and one type, otherwise records."""
-
-    def __init__(self, source: Source, outs: Sequence[Out], path: str) -> None:
-        super().__init__(path)
-        nothing = source.nothing().columns
-        self._makers = [Maker(source, None if out.origin is None else nothing[out.origin], out) for out in outs]
-        types = [_number_type(maker) for maker in self._makers]
-        names = [out.name for out in outs]
-        self._matrix = len(set(types)) == 1 and names == [f"c{i}" for i in range(len(names))]
-        if self._matrix:
-            self.dtype = types[0]
-            self.fields = tuple(Field(name, *type_of(types[0])) for name in names)
-        else:
-            self.dtype = np.dtype(list(zip(names, types, strict=True)))
-            found = unique_names([part.name for part in parts(self.dtype)])
-            self.fields = tuple(Field(n, *type_of(t)) for n, t in zip(found, types, strict=True))
-        self._types = types
-        self.reading = ReadOptions()
-        self._open(10**18, same=False)
-
-    def shape(self, rows: int) -> tuple[int, ...]:
-        return (rows, len(self._makers)) if self._matrix else (rows,)
-
-    def columns(self, block: Block) -> list[Raw]:
-        return [_as_numbers(maker, block, t) for maker, t in zip(self._makers, self._types, strict=True)]
-
-    def encoded(self, block: Block, columns: Sequence[Raw]) -> Any:
-        found = np.empty(self.shape(block.rows), self.dtype)
-        for i, (maker, column) in enumerate(zip(self._makers, columns, strict=True)):
-            found[(slice(None), i) if self._matrix else maker.name] = column
-        return found
-
-    def write(self, piece: np.ndarray) -> None:
-        self.file.write_at(_bytes(piece), self.offset + self.rows * math.prod(self.shape(1)) * self.dtype.itemsize)
-        self.rows += len(piece)
-
-
-def _number_type(maker: Maker) -> np.dtype:
-    """The dtype of a column. UsageError if its cells are no numbers."""
-    kind, _ = type_of(maker.type)
-    if kind == "boolean":
-        return np.dtype(bool)
-    exact = not pa.types.is_decimal(maker.type) or maker.type.precision <= SURE_DIGITS
-    if kind not in ("integer", "float") or not exact:
-        told = kind if exact else str(maker.type)
-        raise UsageError(
-            f"{shortened(maker.name)}: {told} has no place in an NPY file of numbers",
-            hint=f'take the column out: --rule "{quoted(maker.name)} -> drop_column", or write .parquet',
-        )
-    empty = view(pa.nulls(0, maker.type))
-    assert isinstance(empty, Numbers)
-    return empty.values.dtype
-
-
-def _as_numbers(maker: Maker, block: Block, dtype: np.dtype) -> np.ndarray:
-    """The cells of a column; missing ones are NaN, and an error where there is none."""
-    found = view(maker.array(block))
-    if found.absent is not None and dtype.kind != "f":
-        record = int(block.numbers(np.flatnonzero(found.absent)[:1])[0])
-        raise RuleError(
-            f"{shortened(maker.name)}, row {record + 1}: is missing, and {dtype} has no way to say so",
-            hint=f"fill it, or cast it: {quoted(maker.name)} -> cast(float64)",
-        )
-    if isinstance(found, Numbers):
-        return np.where(found.absent, np.nan, found.values) if found.absent is not None else found.values
-    assert isinstance(found, Values)
-    return bits_of(found.array)
-
-
-# --- cells
+# --- types
 
 
 def _kind(column: Column) -> tuple[str, np.dtype | None]:
     return column.type, column.values.dtype if isinstance(column, Numbers) else None
 
 
-def _dtype_of_view(out: Out) -> np.dtype:
+def _dtypeof_view(out: Out) -> np.dtype:
     if isinstance(out.view, Numbers):
         return out.view.values.dtype
     if out.view.type == "boolean":
@@ -628,82 +459,6 @@ def _dtype_of_view(out: Out) -> np.dtype:
         f"{shortened(out.name)}: {out.view.type} has no place in this array",
         hint=f'take the column out: --rule "{quoted(out.name)} -> drop_column", or write .parquet',
     )
-
-
-def _of_view(column: Column, dtype: np.dtype, some: Mask | None, name: str) -> np.ndarray:
-    """Some cells of a view, or all, as they are in memory. RuleError for what the dtype cannot hold."""
-    some = np.ones(column.cells, dtype=bool) if some is None else some
-    absent = None if column.absent is None else column.absent[some]
-    lost = absent is not None and bool(absent.any())
-    if lost and dtype.kind not in "fcMm":
-        raise RuleError(
-            f"{shortened(name)}: a cell would have to be missing, and {dtype} has no way to say so",
-            hint=f"cast it first: {quoted(name)} -> cast(float64)",
-        )
-    if isinstance(column, Numbers):
-        found = column.values[some]
-        with np.errstate(over="ignore"):
-            return np.where(absent, dtype.type(np.nan), found) if lost else found
-    assert isinstance(column, Values)
-    if isinstance(column, Complexes):
-        return column.array[some]
-    assert isinstance(column.array, pa.Array)
-    if column.type == "boolean":
-        return bits_of(column.array)[some].astype(dtype)
-    array = column.array.filter(packed_bits(some))
-    return _times(array, dtype) if dtype.kind in "Mm" else _texts(array, dtype, name)
-
-
-def _times(array: pa.Array, dtype: np.dtype) -> np.ndarray:
-    """NaT where they are null."""
-    unit = "D" if pa.types.is_date32(array.type) else array.type.unit
-    width = array.type.bit_width // 8
-    ticks = np.frombuffer(array.buffers()[1] or b"", f"i{width}")[array.offset : array.offset + len(array)]
-    found = ticks.astype(np.int64)
-    if array.null_count:
-        found[~bits_of(array.is_valid())] = NOT_A_TIME
-    return found.view(f"{dtype.kind}8[{unit}]").astype(dtype)
-
-
-def _texts(array: pa.Array, dtype: np.dtype, name: str) -> np.ndarray:
-    """Text of a fixed width."""
-    if dtype.kind not in "US":
-        raise RuleError(f"{shortened(name)}: {dtype} cannot be changed", hint="leave the column as it is")
-    texts = array.to_pylist()
-    cells: list[Any] = [text.encode() for text in texts] if dtype.kind == "S" else texts
-    room = dtype.itemsize // (4 if dtype.kind == "U" else 1)
-    for cell, text in zip(cells, texts, strict=True):
-        if len(cell) > room:
-            raise RuleError(
-                f"{shortened(name)}: {shortened(text)!r} does not fit into {dtype}",
-                hint=f"{dtype} has room for {room:,} characters",
-            )
-    return np.array(cells, dtype=dtype) if cells else np.empty(0, dtype)
-
-
-def _converted(raw: np.ndarray, held: Held, dtype: np.dtype, name: str) -> np.ndarray:
-    """A column whose type a rule has changed. What only a policy takes for missing keeps its value."""
-    column, before = held.view, raw.reshape(-1)
-    there = np.zeros(column.cells, dtype=bool)
-    if column.absent is not None:
-        there = column.absent & ~_nan(before)
-        if held.changed is not None:
-            there &= ~held.changed
-    some = ~there
-    found = np.empty(column.cells, dtype)
-    found[some] = _of_view(column, dtype, some, name)
-    with np.errstate(over="ignore", invalid="ignore"):
-        found[there] = before[there].astype(dtype)
-    if (found[there].astype(before.dtype) != before[there]).any():
-        raise RuleError(
-            f"{shortened(name)}: {dtype} cannot hold a value that the policy takes for missing",
-            hint=f"make it missing above: {quoted(name)}: missing -> blank",
-        )
-    return found.reshape(raw.shape)
-
-
-def _nan(values: np.ndarray) -> Mask:
-    return np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=bool)
 
 
 def _with_field(dtype: np.dtype, out: Out, new: np.dtype) -> np.dtype:
@@ -730,10 +485,3 @@ def _ready(dtype: np.dtype) -> np.dtype:
 def _array(raw: Raw) -> np.ndarray:
     assert isinstance(raw, np.ndarray)
     return raw
-
-
-def _bytes(values: np.ndarray) -> memoryview:
-    """The bytes of an array, one after the other."""
-    if not values.nbytes:
-        return memoryview(b"")
-    return np.ascontiguousarray(values).reshape(-1).view(np.uint8).data

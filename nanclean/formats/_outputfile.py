@@ -12,7 +12,7 @@ from nanclean.errors import OutputError
 
 
 class OutputFile:
-    """A draft that exists already. Every failure is an OutputError; what the system takes in parts is written in full."""
+    """A draft that exists. Every failure is an OutputError; what the system takes in parts is written in full."""
 
     def __init__(self, path: str) -> None:
         self.path = path

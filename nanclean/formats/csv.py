@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, ClassVar
 
+import numpy as np
+
 from nanclean.batch import Batch
 from nanclean.cells import strings
 from nanclean.errors import NancleanError
@@ -112,6 +114,15 @@ class CsvSource(Source):
                 found |= {row: piece.line + int(before[row - piece.record]) for row in some}
         return [found[row] for row in rows]
 
+    def records(self, batch: Batch) -> list[str]:
+        if batch.ragged is None or not len(batch.ragged):
+            return []
+        text = bytes(batch.origin.text)
+        found = Positions(text, self._layout.style)
+        starts, stops = found.starts, np.append(found.starts[1:], found.stop)
+        places = (batch.ragged - batch.start).tolist()
+        return [text[starts[i] : stops[i]].decode("utf-8", "replace").rstrip("\r\n") for i in places]
+
     def where(self, rows: Sequence[int], column: int | None = None, cells: Sequence[int] | None = None) -> list[str]:
         return [f"line {line}" for line in self.lines(rows)]
 
@@ -183,7 +194,7 @@ class CsvSplit(Split):
                     )
                 if parsed.ragged.size:
                     self._note(piece, parsed, text)
-                if parsed.rows:
+                if parsed.rows or parsed.ragged.size:
                     yield self._batch(piece, parsed, Origin(raw, text, piece))
         self.file.check_unchanged()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +32,6 @@ def reading_of(source: Source, types: dict[str, str] | None = None) -> Reading:
     words = [Words()] * len(source.fields)
     demanded = {i: types[f.name] for i, f in enumerate(source.fields) if types and f.name in types}
     return Reading.guessed(source, source.sample(), words, demanded)
-
-
-def blocks(
-    source: Source, reading: Reading, change: Change = unchanged, keep: Callable[[np.ndarray], np.ndarray] | None = None,
-    added: Callable[[np.ndarray], dict[str, Column]] | None = None,
-) -> list[list[Block]]:  # fmt: skip
-    """By split. They are made one after the other: what a batch holds may be gone when the next one is read."""
-    return [list(_blocks(split.batches(), source, reading, change, keep, added)) for split in source.splits()]
-
-
-def _blocks(batches: Any, source: Source, reading: Reading, change: Change, keep: Any, added: Any) -> Any:
-    for batch in batches:
-        yield made(batch, source, reading, change, keep, added)
 
 
 def made(
@@ -131,7 +117,3 @@ def at(rows: Sequence[int], names: Sequence[str], value: Any) -> Change:
         return patch.put(view, cells, there), cells
 
     return change
-
-
-def relabelled(**names: Any) -> Any:
-    return replace(**names)

@@ -9,7 +9,7 @@ import pytest
 from nanclean.block import Block
 from nanclean.errors import PolicyError
 from nanclean.tokens import Words
-from tests.blocks import Source, aimed, cells, csv, fitted, npy, parquet, run
+from tests.blocks import Source, aimed, csv, fitted, npy, parquet, run
 
 WORDS = Words(declared=frozenset({"-999", "?"}))
 

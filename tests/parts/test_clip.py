@@ -71,8 +71,8 @@ def test_a_constant_column_has_no_fences():
 @pytest.mark.parametrize(
     ("fix", "find", "message", "hint"),
     [
-        ("clip(0)", None, "clip needs both bounds; it has low=0 alone", "write clip(0, 100)"),
-        ("clip(high=9)", "iqr", "clip needs both bounds; it has high=9 alone", "write clip(0, 100)"),
+        ("clip(0)", None, "clip needs two bounds; it has low=0 alone", "write clip(0, 100)"),
+        ("clip(high=9)", "iqr", "clip needs two bounds; it has high=9 alone", "write clip(0, 100)"),
         ("clip(9, 3)", None, "clip(9, 3): low is greater than high", "write clip(3, 9)"),
         ("clip", None, "clip needs two fences, and it has none", "write clip(0, 100), or find with iqr"),
         ("clip", "infinite", "clip needs two fences, and infinite draws none", "write clip(0, 100), or find with iqr"),

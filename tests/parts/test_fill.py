@@ -27,7 +27,8 @@ DAYS = parquet(pa.array([datetime.date(2020, 1, 1), None]))
         (FLOATS, "fill(0)", 0.0), (FLOATS, "fill(0.5)", 0.5), (INTEGERS, "fill(-7)", -7), (SMALL, "fill(255)", 255),
         (INTEGERS, "fill(3.0)", 3), (SINGLES, "fill(0.1)", float(np.float32(0.1))), (TEXT, "fill(unknown)", "unknown"),
         (TEXT, "fill('not asked')", "not asked"), (BOOLEANS, "fill(False)", False),
-        (DAYS, "fill('1999-12-31')", datetime.date(1999, 12, 31)), (csv("time", ["2020-01-01", ""]), "fill('12:30')", "12:30"),
+        (DAYS, "fill('1999-12-31')", datetime.date(1999, 12, 31)),
+        (csv("time", ["2020-01-01", ""]), "fill('12:30')", "12:30"),
         (csv("integer", ["1", "?"]), "fill(0)", 0), (csv("boolean", ["true", ""]), "fill(True)", True),
     ],
 )  # fmt: skip

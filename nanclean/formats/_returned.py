@@ -1,0 +1,418 @@
+"""Columns given back as what they came as: as they were, but for the cells that rules have changed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import pyarrow as pa
+
+from nanclean.batch import Raw
+from nanclean.block import Held
+from nanclean.cells import bits, packed, packed_bits
+from nanclean.column import Column, Mask, Numbers, Values, bits_to_mask, lazy
+from nanclean.errors import RuleError, UsageError
+from nanclean.formats._rebuild import converted, of_view, patched
+from nanclean.typed import Complexes, Lists, is_list
+from nanclean.wording import quoted
+
+
+@dataclass(frozen=True)
+class Result:
+    """A column of the answer, in the rows that are left."""
+
+    name: str
+    origin: int | None
+    """Its place among the columns that were handed over; None: a rule has added it."""
+    pieces: tuple[Held, ...] | None = None
+    """What the rules have made of it, block by block. None: nothing."""
+    retyped: bool = False
+    """It has another type than it had, so that it is made from its pieces alone."""
+
+    @lazy
+    def view(self) -> Column:
+        """All pieces in one."""
+        assert self.pieces is not None
+        views = [piece.view for piece in self.pieces]
+        return views[0] if len(views) == 1 else _joined(views)
+
+    @lazy
+    def changed(self) -> Mask:
+        """bool, (cells,)"""
+        assert self.pieces is not None
+        return _masks([piece.changed for piece in self.pieces], [piece.view.cells for piece in self.pieces])
+
+    @lazy
+    def lost(self) -> Mask | None:
+        """bool, (cells,): cells to be written that are missing. None: there are none."""
+        if self.view.absent is None:
+            return None
+        found = self.view.absent if self.retyped else self.view.absent & self.changed
+        return found if found.any() else None
+
+    def values(self) -> np.ndarray:
+        """(cells,) of numbers: a fresh array."""
+        values = cast(Numbers, self.view).values
+        return values.copy() if self.pieces is not None and len(self.pieces) == 1 else values
+
+    def nowhere(self, dtype: object) -> RuleError:
+        """There is no way to write a missing cell."""
+        return RuleError(
+            f"{quoted(self.name)}: a cell becomes missing, which an array of {dtype} has no way to say",
+            hint="hand over floats, or a pandas, polars or Arrow table",
+        )
+
+
+class Given(ABC):
+    """A table in memory that is handed over, and given back changed."""
+
+    format: ClassVar[str] = "frame"
+    label: str
+    """What it is: DataFrame, dict …"""
+    names: Sequence[str]
+    """No two are the same."""
+    rows: int
+    batch: int = 1 << 16
+    """Rows to be worked on at a time."""
+    counted: bool = False
+    """Its columns have places and no names of their own."""
+
+    @abstractmethod
+    def cells(self, i: int) -> Callable[[int, int], Raw]:
+        """The cells of column i, from a first row to a last one, which is left out."""
+
+    @abstractmethod
+    def returned(self, columns: Sequence[Result], kept: np.ndarray | None) -> Any:
+        """A table of the same kind with these columns, and (int64, ascending; None: all) these rows of it."""
+
+
+def _joined(views: Sequence[Column]) -> Column:
+    first, rows, cells = views[0], sum(view.rows for view in views), sum(view.cells for view in views)
+    absent = _some([view.absent for view in views], [view.cells for view in views])
+    shape: dict[str, Any] = {"type": first.type, "rows": rows, "cells": cells, "absent": absent}
+    shape["empty_rows"] = _some([view.empty_rows for view in views], [view.rows for view in views])
+    if isinstance(first, Numbers):
+        values = np.concatenate([cast(Numbers, view).values for view in views])
+        if isinstance(first, Lists):
+            lengths = np.concatenate([cast(Lists, view).lengths for view in views])
+            return Lists(lengths, values=values, **shape)
+        return Numbers(values=values, **shape)
+    arrays: list[Any] = [cast(Values, view).array for view in views]
+    if isinstance(first, Complexes):
+        return Complexes(array=np.concatenate(arrays), **shape)
+    return Values(array=None if arrays[0] is None else pa.concat_arrays(arrays), **shape)
+
+
+def _some(masks: Sequence[Mask | None], sizes: Sequence[int]) -> Mask | None:
+    return None if all(mask is None for mask in masks) else _masks(masks, sizes)
+
+
+def _masks(masks: Sequence[Mask | None], sizes: Sequence[int]) -> Mask:
+    if len(masks) == 1 and masks[0] is not None:
+        return masks[0]
+    return np.concatenate([np.zeros(n, bool) if m is None else m for m, n in zip(masks, sizes, strict=True)])
+
+
+def some(raw: Any, kept: np.ndarray | None) -> Any:
+    """Some rows of a column that NumPy or Arrow holds."""
+    if kept is None:
+        return raw
+    return raw[kept] if isinstance(raw, np.ndarray) else raw.take(packed(kept))
+
+
+# --- NumPy
+
+
+def numpy_column(original: np.ndarray, result: Result) -> np.ndarray:
+    """An array (rows, …) with its changed cells, of the same dtype unless a rule has given it another one.
+
+    Text becomes wider where that is needed. RuleError for a missing cell where the dtype has none.
+    """
+    if result.pieces is None:
+        return original
+    view = result.view
+    if original.dtype.hasobject and not (result.retyped and not isinstance(view, Lists)):
+        return objects(original, result, None)
+    if isinstance(view, Numbers):
+        return _numbers(original, result).reshape(-1, *original.shape[1:])
+    if result.retyped:
+        return fresh(result)
+    changed = result.changed
+    if view.owner is not None:  # lists of complex numbers, texts …
+        changed = changed.reshape(-1, *original.shape[1:])
+    out = original.copy()
+    cells = _numpy_cells(result, original.dtype)
+    if original.dtype.kind in "US":
+        out = out.astype(np.promote_types(original.dtype, cells.dtype), copy=False)
+    out[changed] = cells
+    return out
+
+
+def _numbers(original: np.ndarray, result: Result) -> np.ndarray:
+    """(cells,)"""
+    view = cast(Numbers, result.view)
+    lost = result.lost
+    if lost is not None and not view.floating:
+        raise result.nowhere(view.values.dtype)
+    if result.retyped or original.dtype == view.values.dtype:
+        out = result.values()
+        if view.absent is not None and not result.retyped:  # what stands in absent cells means nothing
+            np.copyto(out, original.reshape(-1), where=view.absent & ~result.changed)
+    else:  # of another byte order, or longer
+        out = original.reshape(-1).copy()
+        out[result.changed] = view.values[result.changed]
+    if lost is not None:
+        out[lost] = np.nan
+    return out
+
+
+def fresh(result: Result) -> np.ndarray:
+    """A column of its own: numbers, booleans or points in time, and objects for all else."""
+    view = result.view
+    if isinstance(view, Numbers) and not isinstance(view, Lists):
+        if result.lost is not None and not view.floating:
+            raise result.nowhere(view.values.dtype)
+        out = result.values()
+        if result.lost is not None:
+            out[result.lost] = np.nan
+        return out
+    assert isinstance(view, Values)
+    if isinstance(view.array, np.ndarray):
+        return view.array.copy()
+    if view.type == "boolean":
+        if result.lost is not None:
+            raise result.nowhere("bool")
+        return bits(view.array)
+    if view.type == "time" and (found := times(view.array)) is not None:
+        return found
+    out = np.empty(view.cells, object)
+    out[:] = python_cells(view, np.ones(view.cells, bool))
+    return out
+
+
+def _numpy_cells(result: Result, dtype: np.dtype) -> np.ndarray:
+    """The changed cells as NumPy has them."""
+    view, changed = cast(Values, result.view), result.changed
+    if isinstance(view.array, np.ndarray):
+        return view.array[changed]
+    assert isinstance(view.array, pa.Array)
+    cells = view.array.filter(packed_bits(changed))
+    if dtype.kind in "Mm":
+        found = times(cells)
+        if found is None:
+            raise UsageError(f"{quoted(result.name)}: {cells.type} cannot be written to an array of {dtype}")
+        return found.astype(dtype)
+    if result.lost is not None:
+        raise result.nowhere(dtype)
+    if dtype.kind == "b":
+        return bits(cells)
+    texts = cells.to_pylist()
+    return np.array([text.encode() for text in texts] if dtype.kind == "S" else texts)
+
+
+def times(array: pa.Array) -> np.ndarray | None:
+    """datetime64 of dates and timestamps, NaT for null. None: NumPy has no such time."""
+    type_ = array.type
+    if pa.types.is_timestamp(type_):
+        unit, width = type_.unit, 8
+    elif pa.types.is_date(type_):
+        unit, width = ("D", 4) if pa.types.is_date32(type_) else ("ms", 8)
+    else:
+        return None
+    ticks = np.empty(0, np.int64)
+    if len(array):
+        ticks = np.frombuffer(array.buffers()[1], f"i{width}", len(array), array.offset * width).astype(np.int64)
+    null = bits_to_mask(array)
+    if null is not None:
+        ticks[null] = np.iinfo(np.int64).min
+    return ticks.view(f"M8[{unit}]")
+
+
+def masked_column(original: np.ma.MaskedArray, result: Result) -> np.ma.MaskedArray:
+    """A masked array with its changed cells."""
+    if result.pieces is None:
+        return original
+    view = result.view
+    if result.retyped and isinstance(view, Numbers):
+        return np.ma.MaskedArray(view.values.copy(), np.zeros(view.cells, bool) if view.absent is None else view.absent)
+    out = original.copy()
+    out.mask = np.ma.getmaskarray(original).copy()
+    kept = result.changed if result.lost is None else result.changed & ~result.lost
+    if isinstance(view, Numbers):
+        out[kept] = view.values[kept]
+    else:
+        out[kept] = np.array(python_cells(view, kept), original.dtype)
+    if result.lost is not None:
+        out[result.lost] = np.ma.masked
+    return out
+
+
+# --- Python objects
+
+
+def python_cells(view: Column, cells: Mask, missing: Any = None) -> list[Any]:
+    """Some cells as Python has them."""
+    if isinstance(view, Numbers):
+        found = view.values[cells].tolist()
+    else:
+        array = cast(Values, view).array
+        if array is None:
+            return [missing] * int(np.count_nonzero(cells))
+        found = array[cells].tolist() if isinstance(array, np.ndarray) else array.filter(packed_bits(cells)).to_pylist()
+    if view.absent is None:
+        return found
+    return [missing if lost else cell for cell, lost in zip(found, view.absent[cells].tolist(), strict=True)]
+
+
+def objects(original: Any, result: Result, missing: Any) -> Any:
+    """An object array (or list, or tuple) of Python objects with its changed cells."""
+    view = result.view
+    if isinstance(original, np.ndarray):
+        out: Any = original.copy()
+    else:
+        out = list(original)
+    if isinstance(view, Lists):
+        for row, cell in _refilled_rows(out, result):
+            out[row] = cell
+    else:
+        if view.type == "other" and not _all(result.lost, result.changed):
+            raise RuleError(
+                f"{quoted(result.name)}: what is in its cells is not known well enough to be copied",
+                hint="give the column one type: text, numbers, booleans or times",
+            )
+        cells = np.ones(view.cells, bool) if result.retyped else result.changed
+        missing = _missing_in(original, missing)
+        for row, value in zip(np.flatnonzero(cells).tolist(), python_cells(view, cells, missing), strict=True):
+            out[row] = value
+    return tuple(out) if isinstance(original, tuple) else out
+
+
+def _all(some: Mask | None, of: Mask) -> bool:
+    return bool((of if some is None else of & ~some).any()) is False
+
+
+def _missing_in(cells: Any, default: Any) -> Any:
+    """How a column of objects says that one is missing."""
+    for cell in cells:
+        if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+            return cell
+        if isinstance(cell, float) and cell != cell:
+            return cell
+    return default
+
+
+def _refilled_rows(rows: Any, result: Result) -> Iterator[tuple[int, Any]]:
+    """The rows of lists that have a changed cell, made anew."""
+    view = cast(Lists, result.view)
+    assert view.owner is not None
+    cells = np.ones(view.cells, bool) if result.retyped else result.changed
+    ends = np.searchsorted(view.owner, np.arange(view.rows + 1))
+    for row in np.unique(view.owner[cells]).tolist():
+        span = slice(ends[row], ends[row + 1])
+        lost = np.zeros(span.stop - span.start, bool) if view.absent is None else view.absent[span]
+        fresh = zip(cells[span].tolist(), view.values[span].tolist(), lost.tolist(), strict=True)
+        yield row, _refilled(rows[row], fresh)
+
+
+def _refilled(cell: Any, fresh: Iterator[tuple[bool, Any, bool]]) -> Any:
+    """A list, tuple or array of numbers, however deep, with those that are changed."""
+    if isinstance(cell, np.ndarray):
+        flat = [_refilled(each, fresh) for each in cell.reshape(-1).tolist()]
+        whole = any(isinstance(each, float) for each in flat) and cell.dtype.kind in "iu"
+        return np.array(flat, np.float64 if whole else cell.dtype).reshape(cell.shape)
+    if isinstance(cell, list | tuple):
+        return type(cell)([_refilled(each, fresh) for each in cell])
+    changed, value, lost = next(fresh)
+    return cell if not changed else np.nan if lost else value
+
+
+# --- Arrow
+
+
+def arrow_column(original: pa.ChunkedArray, result: Result) -> pa.ChunkedArray | pa.Array:
+    """An Arrow column that is no struct, with its changed cells; of the same type, unless a rule has changed it."""
+    if result.pieces is None:
+        return original
+    view = result.view
+    whole = combined(original)
+    if result.retyped:
+        return converted(whole, view, arrow_type(result), result.name)
+    if view.type == "other" and not _all(result.lost, result.changed):
+        pass  # the cells are Arrow's own, whatever they are
+    return patched(whole, view, result.changed, result.name)
+
+
+def arrow_type(result: Result) -> pa.DataType:
+    """What a column that has no type yet becomes."""
+    view = result.view
+    if isinstance(view, Numbers):
+        type_ = pa.from_numpy_dtype(view.values.dtype)
+        return pa.list_(type_) if isinstance(view, Lists) else type_
+    array = cast(Values, view).array
+    if not isinstance(array, pa.Array):
+        raise UsageError(f"{quoted(result.name)}: {view.type} has no place in an Arrow table")
+    return array.type
+
+
+def fresh_arrow(result: Result) -> pa.Array:
+    """A column that a rule has added."""
+    return of_view(result.view, arrow_type(result), result.name)
+
+
+def combined(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """In one piece."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, column.type)
+
+
+def arrow_field(field: pa.Field, column: pa.ChunkedArray | pa.Array) -> pa.Field:
+    """The field of a column that has been changed."""
+    if field.type != column.type:
+        field = field.with_type(column.type)
+    return field if field.nullable or not column.null_count else field.with_nullable(True)
+
+
+def restructured(array: pa.Array, leaves: Iterator[Result | None]) -> pa.Array | None:
+    """A struct with other leaves, in their order; None for each that is gone. None: nothing is left of it."""
+    storage = array.storage if isinstance(array.type, pa.BaseExtensionType) else array
+    if not pa.types.is_struct(storage.type):
+        result = next(leaves)
+        return None if result is None else combined(arrow_column(array, result))
+    null, flat = bits_to_mask(storage), storage.flatten()
+    children, fields = [], []
+    revived = None if null is None else np.zeros(len(array), bool)
+    for i, child in enumerate(flat):
+        made = restructured(child, leaves)
+        if made is None:
+            continue
+        if revived is not None and made is not child:
+            there = bits_to_mask(made)
+            revived |= True if there is None else ~there
+        children.append(made)
+        fields.append(arrow_field(storage.type.field(i), made))
+    if not children:
+        return None
+    if len(children) == len(flat) and all(made is child for made, child in zip(children, flat, strict=True)):
+        return array
+    lost = None if null is None else null & ~cast(Mask, revived)
+    found = pa.StructArray.from_arrays(children, fields=fields, mask=None if lost is None else packed_bits(lost))
+    same = isinstance(array.type, pa.BaseExtensionType) and found.type == array.type.storage_type
+    return pa.ExtensionArray.from_storage(array.type, found) if same else found
+
+
+def leaves_of(type_: pa.DataType) -> int:
+    """How many columns there are in a column."""
+    if isinstance(type_, pa.BaseExtensionType):
+        type_ = type_.storage_type
+    if not pa.types.is_struct(type_):
+        return 1
+    return sum(leaves_of(type_.field(i).type) for i in range(type_.num_fields))
+
+
+__all__ = ["is_list"]
