@@ -24,8 +24,10 @@ from nanclean.report import Report
 from nanclean.scanning import RANK, Scan
 
 if TYPE_CHECKING:
+    from nanclean.explaining import ExplainedRow
     from nanclean.fixing import Fixing, Wish
     from nanclean.recipe import Recipe
+    from nanclean.report import Change
 
 
 @overload
@@ -297,6 +299,32 @@ def apply(
         return report if work.values else report.without_values(messages=True)
 
 
+def explain(source: object, *, row: int, **options: Any) -> ExplainedRow:
+    """One row of a table: what is wrong with each cell, and what the rules of a policy make of it.
+
+    row: its number, from 1, as in the findings of a report. The rest as for `fix`; without rules nothing changes.
+
+    Examples
+    --------
+    >>> import numpy, nanclean.api
+    >>> row = nanclean.api.explain({"x": numpy.array([1.0, numpy.inf])}, row=2, rules=["x: infinite -> blank"])
+    >>> row.cells[0].text, row.cells[0].wrong, row.cells[0].after
+    ('inf', ['infinite [info]'], '')
+    """
+    from nanclean.explaining import explain_row
+
+    with _fixing(source, "explain", needed=False, **options) as work:
+        return explain_row(work, row)
+
+
+def would_change(source: object, **options: Any) -> list[Change]:
+    """What `fix` would change, a line for each rule and column; nothing without a rule. Parameters as for `fix`."""
+    from nanclean.fixing import Wish
+
+    with _fixing(source, "fix", needed=False, **options) as work:
+        return list(work.report(Wish()).changes) if work.policy.rules else []
+
+
 def _wish(
     source: object,
     output: str | None,
@@ -346,6 +374,7 @@ def _fixing(
     preset: str | None = None,
     *,
     fitted: Recipe | None = None,
+    needed: bool = True,
     policy: str | Path | Policy | None = None,
     no_config: bool = False,
     values: bool = True,
@@ -366,7 +395,7 @@ def _fixing(
     jobs, memory = _resources(jobs, memory)
     if fitted is None:
         wanted = _wanted(source, policy, no_config, preset, **options)
-        if not wanted.rules and not wanted.mistakes:
+        if needed and not wanted.rules and not wanted.mistakes:
             raise UsageError(
                 "no rule, nothing to fix",
                 hint="--rule '@all: infinite -> blank', or -p nanclean.toml, which nanclean init writes",

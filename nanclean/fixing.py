@@ -81,14 +81,14 @@ class Fixing:
 
     def fitted(self) -> Recipe:
         """The recipe of the policy for this data."""
-        self._measure()
-        self._decide()
+        self.measure()
+        self.decide()
         features = [name for name in self.names if self.policy.role(name) == "feature"]
-        outcome = Cleaning(self._chain(), (), self.policy.rules, set(features), features=features).run()
+        outcome = Cleaning(self.chain(), (), self.policy.rules, set(features), features=features).run()
         self.source.check()
         return self._made(outcome)
 
-    def _measure(self) -> None:
+    def measure(self) -> None:
         """What the data are like before anything is changed."""
         if self.source.lexical and self.recipe is None:
             self._resolve_names()
@@ -106,14 +106,14 @@ class Fixing:
         """What can be told wrong by the names alone is told before the first row is read."""
         self.policy.checks(self.names, None)
 
-    def _decide(self) -> None:
-        """The steps, fitted here or taken from the recipe."""
-        chain = self._chain()
+    def decide(self, *, ragged: bool = False) -> None:
+        """The steps, fitted here or taken from the recipe. `ragged`: records that are may be there."""
+        chain = self.chain()
         columns = chain.columns()
         if self.recipe is None:
             self.resolved = resolved(self.policy, self.names, self.source.format, columns)
-            self._refuse_ragged(self.resolved.ragged)
-            fit = Fit(self._chain(self.resolved.steps), self._figures_of, lambda: self.source.facts)
+            self._refuse_ragged(0 if ragged else self.resolved.ragged)
+            fit = Fit(self.chain(self.resolved.steps), self._figures_of, lambda: self.source.facts)
             self.steps: Sequence[Step] = fit.fitted(self.resolved.steps)
             self.passes = fit.chain.passes
         else:
@@ -121,10 +121,15 @@ class Fixing:
             self._refuse_ragged(self.recipe.ragged)
             self.steps, self.passes = self.recipe.steps, 0
 
+    @property
+    def ordered(self) -> bool:
+        """Whether a rule needs the rows above."""
+        return any(step.fix is not None and step.fix.ordered for step in self.steps)
+
     def _figures_of(self, name: str) -> Figures:
         return self.figures.get(name, {})
 
-    def _chain(self, steps: Sequence[Step] = ()) -> Chain:
+    def chain(self, steps: Sequence[Step] = ()) -> Chain:
         ordered = any(step.fix is not None and step.fix.ordered for step in steps)
         return Chain(
             self.source, self.reading, self.engine, self.scan.table.memory, self.names, ordered, progress=self.progress
@@ -170,7 +175,7 @@ class Fixing:
 
     def _columns(self) -> list[Column]:
         if not hasattr(self, "_known_columns"):
-            self._known_columns = self._chain().columns()
+            self._known_columns = self.chain().columns()
         return self._known_columns
 
     def _blank(self, name: str) -> str:
@@ -188,10 +193,10 @@ class Fixing:
 
     def report(self, wish: Wish) -> Report:
         """Fix, verify and publish, or (without an output) only tell what that would do."""
-        self._measure()
+        self.measure()
         if self.recipe is not None:
             self._refuse_strangers()
-        self._decide()
+        self.decide()
         outs = self._outs()
         drafts: list[Draft] = []
         sinks: list[Sink] = []
@@ -282,7 +287,7 @@ class Fixing:
             if sink is not None and sink.target.format != self.source.format:
                 wanted |= set(self.names)
         cleaning = Cleaning(
-            self._chain(self.steps), self.steps, self.policy.rules, wanted, out, rejects, self.resolved.ragged,
+            self.chain(self.steps), self.steps, self.policy.rules, wanted, out, rejects, self.resolved.ragged,
             labels, features, overlap,
         )  # fmt: skip
         outcome = cleaning.run()
@@ -359,7 +364,7 @@ class Fixing:
     def _after(self, outcome: Outcome, outs: Sequence[Out]) -> Report:
         """The report of the output, without its having to be written: built-in checks, and figures."""
         columns = {out.name: out.view for out in outs}
-        chain = self._chain(self.steps)
+        chain = self.chain(self.steps)
         source = After(chain, self.steps, columns, outcome.kept, outcome.starts, frozenset(columns))
         policy = replace(
             _without_rules(self.policy, list(columns)), columns={}, missing=(), trainer=self.policy.trainer

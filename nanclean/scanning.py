@@ -151,19 +151,13 @@ class Scan:
     # --- findings
 
     def _found(self, reading: Reading, profile: Profile, figures: Mapping[int, Figures]) -> list[Finding]:
-        checks = list(self._checks(reading))
-        surveyed: dict[Detector, Detector] = {}
+        checks = self.fitted(reading, figures)
         late: dict[int, tuple[int, Detector]] = {}
         for number, check in enumerate(checks):
-            if check.column is None or check.find.scope != "cell":
+            if check.column is None or check.find.scope != "cell" or number in profile.hits:
                 continue
-            find = check.find
-            if find not in surveyed:
-                surveyed[find] = find.survey([figures[i] for i in self.chosen])
-            find = surveyed[find].fit(figures[check.column])
-            checks[number] = replace(check, find=find)
-            if number not in profile.hits and find.suspects(figures[check.column]):
-                late[number] = (check.column, find)
+            if check.find.suspects(figures[check.column]):
+                late[number] = (check.column, check.find)
         hits = {**profile.hits, **self.table.located(reading, late)}
         evidence = self._evidence(reading, profile, checks, hits, figures)
         told = [
@@ -175,6 +169,19 @@ class Scan:
         found = [self._finding(check, each, more, figures, lines) for check, each, more in told]
         found += _remarks(self._checks(reading))
         return sorted((finding for finding in found if finding is not None), key=lambda finding: RANK[finding.severity])
+
+    def fitted(self, reading: Reading, figures: Mapping[int, Figures]) -> list[Check]:
+        """The checks of a table, with finds that know their numbers."""
+        checks = list(self._checks(reading))
+        surveyed: dict[Detector, Detector] = {}
+        for number, check in enumerate(checks):
+            if check.column is None or check.find.scope != "cell":
+                continue
+            find = check.find
+            if find not in surveyed:
+                surveyed[find] = find.survey([figures[i] for i in self.chosen])
+            checks[number] = replace(check, find=surveyed[find].fit(figures[check.column]))
+        return checks
 
     def _told(self, check: Check, hits: Hits | None, figures: Mapping[int, Figures]) -> Iterable[Hits | Verdict]:
         """What a check has found: hits in its column, or verdicts."""

@@ -297,6 +297,20 @@ def test_any_table_passes_the_check_of_its_own_policy(data: st.DataObject, rows:
     assert report.exit_code == 0, [finding for finding in report.findings if finding.severity == "error"]
 
 
+@settings(max_examples=100)
+@given(st.data(), st.sampled_from([3, 25, 60]))
+def test_what_it_suggests_can_be_done_to_any_table(data: st.DataObject, rows: int) -> None:
+    made = data.draw(st.lists(columns(rows), min_size=2, max_size=4))
+    table = pa.table(made, names=[f"c{i}" for i in range(len(made))])
+    label = data.draw(st.sampled_from([None, "c0"]))
+    if label and ("all_missing", "c0") in [(found.rule, found.column) for found in api.scan(table).findings]:
+        label = None
+    policy = read(api.init(table, label=label))
+    if any(rule.fix is not None for rule in policy.rules):
+        report = api.fix(table, policy=policy, dry_run=True)
+        assert report.exit_code == 0, [finding for finding in report.findings if finding.severity == "error"]
+
+
 NAMED = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).filter(str.strip)
 
 

@@ -67,6 +67,12 @@ def show_one(asked: Asked, source: str, made: Callable[[Any], Report], command: 
     return report.exit_code
 
 
+def show_report(asked: Asked, report: Report) -> None:
+    """Show a report that is there already."""
+    view = View.of(sys.stdout, verbose=asked.verbose, quiet=asked.quiet)
+    render(asked.format, [report], standard_output(), view)
+
+
 def _after(report: Report) -> str | None:
     """What to type next."""
     output = report.output

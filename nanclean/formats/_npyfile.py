@@ -35,8 +35,7 @@ class NpyTarget(Target, ABC):
     def _open(self, rows: int, *, same: bool) -> None:
         """rows: the most that will come; same: if so many do, the file has the header of the source."""
         self._most, self._same = rows, same
-        whole = header(self.dtype, self.fortran, self.shape(rows), self._head[6:8], len(self._head))
-        self.offset = len(self._head) if same and self._head else len(whole)
+        self.offset = len(header(self.dtype, self.fortran, self.shape(rows), self._head[6:8], len(self._head)))
         self._file = OutputFile(self._path)
 
     @abstractmethod
@@ -50,13 +49,14 @@ class NpyTarget(Target, ABC):
 
     def finish(self) -> None:
         shape = self.shape(self.rows)
+        size = math.prod(shape) * self.dtype.itemsize
         self._close_gaps()
-        self.file.resize(self.offset + math.prod(shape) * self.dtype.itemsize)
         if self._same and self.rows == self._most and self._head:
             head = self._head
+            moved(self.file, self.offset, len(head), size)  # it may be shorter than any that NumPy writes
         else:
             head = header(self.dtype, self.fortran, shape, self._head[6:8], self.offset)
-        assert len(head) == self.offset
+        self.file.resize(len(head) + size)
         self.file.write_at(memoryview(head), 0)
         self.file.finish()
         self._file = None
@@ -80,7 +80,8 @@ def header(dtype: np.dtype, fortran: bool, shape: tuple[int, ...], version: byte
     if version == b"\x01\x00" and max(len(data) + 11 + ALIGNED, least) > 1 << 16:
         version = b"\x02\x00"
     places = 2 if version == b"\x01\x00" else 4
-    size = max(-(-(len(data) + 9 + places) // ALIGNED) * ALIGNED, least)
+    size = len(data) + 9 + places
+    size = least if size <= least else -(-size // ALIGNED) * ALIGNED
     length = size - 8 - places
     return MAGIC + version + length.to_bytes(places, "little") + data.ljust(length - 1) + b"\n"
 
@@ -95,13 +96,16 @@ def _latin(text: str) -> bool:
 
 def gathered(file: OutputFile, offset: int, runs: int, most: int, rows: int, size: int) -> None:
     """Runs of `rows` values, each in a place for `most` of them, moved up to each other."""
-    if rows == most:
-        return
     for run in range(1, runs):
-        there, here = offset + run * most * size, offset + run * rows * size
-        for at in range(0, rows * size, MOVED):
-            n = min(MOVED, rows * size - at)
-            file.write_at(memoryview(file.read_at(n, there + at)), here + at)
+        moved(file, offset + run * most * size, offset + run * rows * size, rows * size)
+
+
+def moved(file: OutputFile, there: int, here: int, size: int) -> None:
+    """Bytes moved towards the beginning."""
+    if there == here:
+        return
+    for at in range(0, size, MOVED):
+        file.write_at(memoryview(file.read_at(min(MOVED, size - at), there + at)), here + at)
 
 
 def as_bytes(values: np.ndarray) -> memoryview:

@@ -75,7 +75,7 @@ class Maker:
     def remade(self, raw: pa.Array, held: Held) -> pa.Array:
         """The same from the cells as they were read."""
         if not self._kept:
-            return converted(raw, held, self.type, self.name)
+            return converted(raw, held.view, self.type, self.name, held.changed)
         if held.changed is not None:
             raw = patched(raw, held.view, held.changed, self.name)
         return raw if raw.type == self.type else raw.cast(self.type)
@@ -298,12 +298,11 @@ def nullable_cells(type_: pa.DataType) -> pa.DataType:
 # --- whole columns from their views
 
 
-def converted(raw: pa.Array, held: Held, type_: pa.DataType, name: str) -> pa.Array:
+def converted(raw: pa.Array, column: Column, type_: pa.DataType, name: str, changed: Mask | None = None) -> pa.Array:
     """A column whose type a rule has changed: its lists, if it has any, are as long as they were.
 
     What only a policy takes for missing keeps its value.
     """
-    column = held.view
     if isinstance(column, Lists):
         return relisted(raw, lambda _: of_view(column, pa.from_numpy_dtype(column.values.dtype), name)).cast(type_)
     found = of_view(column, type_, name)
@@ -311,7 +310,7 @@ def converted(raw: pa.Array, held: Held, type_: pa.DataType, name: str) -> pa.Ar
         return found
     null = bits_to_mask(raw)
     there = column.absent if null is None else column.absent & ~null
-    there = there if held.changed is None else there & ~held.changed
+    there = there if changed is None else there & ~changed
     if not there.any():
         return found
     try:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 
-from nanclean.batch import Raw
 from nanclean.block import Held
 from nanclean.cells import bits, packed, packed_bits
 from nanclean.column import Column, Mask, Numbers, Values, bits_to_mask, lazy
 from nanclean.errors import RuleError, UsageError
 from nanclean.formats._rebuild import converted, of_view, patched
-from nanclean.typed import Complexes, Lists, is_list
+from nanclean.typed import Complexes, Lists
 from nanclean.wording import quoted
 
 
@@ -66,29 +64,6 @@ class Result:
         )
 
 
-class Given(ABC):
-    """A table in memory that is handed over, and given back changed."""
-
-    format: ClassVar[str] = "frame"
-    label: str
-    """What it is: DataFrame, dict …"""
-    names: Sequence[str]
-    """No two are the same."""
-    rows: int
-    batch: int = 1 << 16
-    """Rows to be worked on at a time."""
-    counted: bool = False
-    """Its columns have places and no names of their own."""
-
-    @abstractmethod
-    def cells(self, i: int) -> Callable[[int, int], Raw]:
-        """The cells of column i, from a first row to a last one, which is left out."""
-
-    @abstractmethod
-    def returned(self, columns: Sequence[Result], kept: np.ndarray | None) -> Any:
-        """A table of the same kind with these columns, and (int64, ascending; None: all) these rows of it."""
-
-
 def _joined(views: Sequence[Column]) -> Column:
     first, rows, cells = views[0], sum(view.rows for view in views), sum(view.cells for view in views)
     absent = _some([view.absent for view in views], [view.cells for view in views])
@@ -98,12 +73,24 @@ def _joined(views: Sequence[Column]) -> Column:
         values = np.concatenate([cast(Numbers, view).values for view in views])
         if isinstance(first, Lists):
             lengths = np.concatenate([cast(Lists, view).lengths for view in views])
-            return Lists(lengths, values=values, **shape)
+            return Lists(lengths, _inner(views), values=values, **shape)
         return Numbers(values=values, **shape)
     arrays: list[Any] = [cast(Values, view).array for view in views]
     if isinstance(first, Complexes):
         return Complexes(array=np.concatenate(arrays), **shape)
     return Values(array=None if arrays[0] is None else pa.concat_arrays(arrays), **shape)
+
+
+def _inner(views: Sequence[Column]) -> np.ndarray | None:
+    """The inner list of each cell, counted through all pieces."""
+    found, before = [], 0
+    for view in views:
+        assert isinstance(view, Lists)
+        if view.inner is None:
+            return None
+        found.append(view.inner + before)
+        before += int(view.lengths.sum())
+    return np.concatenate(found)
 
 
 def _some(masks: Sequence[Mask | None], sizes: Sequence[int]) -> Mask | None:
@@ -340,8 +327,6 @@ def arrow_column(original: pa.ChunkedArray, result: Result) -> pa.ChunkedArray |
     whole = combined(original)
     if result.retyped:
         return converted(whole, view, arrow_type(result), result.name)
-    if view.type == "other" and not _all(result.lost, result.changed):
-        pass  # the cells are Arrow's own, whatever they are
     return patched(whole, view, result.changed, result.name)
 
 
@@ -413,6 +398,3 @@ def leaves_of(type_: pa.DataType) -> int:
     if not pa.types.is_struct(type_):
         return 1
     return sum(leaves_of(type_.field(i).type) for i in range(type_.num_fields))
-
-
-__all__ = ["is_list"]

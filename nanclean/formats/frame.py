@@ -17,13 +17,28 @@ import numpy as np
 import pyarrow as pa
 
 from nanclean.batch import Batch, Raw
-from nanclean.errors import InputError, UsageError
+from nanclean.cells import bits, packed, packed_bits
+from nanclean.column import Column, Numbers
+from nanclean.errors import InputError, RuleError, UsageError
 from nanclean.escaping import shortened
 from nanclean.format import Facts, Field, ReadOptions, Source, Split
 from nanclean.formats._arrays import PLACES, SAMPLED, in_memory
 from nanclean.formats._columns import leaves
 from nanclean.formats._dialect import unique_names
-from nanclean.typed import bitmap, is_list, strings, type_of
+from nanclean.formats._given import ArrayTable, ArrowTable, Given, RecordTable, VectorTable
+from nanclean.formats._returned import (
+    Result,
+    arrow_column,
+    fresh,
+    fresh_arrow,
+    masked_column,
+    numpy_column,
+    objects,
+    python_cells,
+    some,
+)
+from nanclean.typed import Lists, bitmap, is_list, strings, type_of
+from nanclean.wording import quoted
 
 understands = frozenset({"axis"})
 
@@ -435,3 +450,360 @@ def _text(cell: Any) -> str:
     if isinstance(cell, str):
         return cell
     return repr(float(cell)) if _is_float(type(cell)) else str(cell)
+
+
+# --- handed over, and given back
+
+
+def given(table: object) -> Given:
+    """A table in memory, of which columns are looked at one by one, and which can be given back changed."""
+    label = type(table).__name__
+    if _is_pandas(table):
+        return PandasTable(table, label)
+    if type(table).__module__.partition(".")[0] == "polars" and hasattr(table, "__arrow_c_stream__"):
+        return PolarsTable(table, label)
+    if _is_arrow(table):
+        return ArrowTable(_table(table, label), label, _as_it_came(table))
+    if isinstance(table, Mapping):
+        return DictTable(table, label)
+    array = _as_array(table, label)
+    if array.dtype.names is not None:
+        if array.dtype.hasobject or isinstance(array, np.ma.MaskedArray):
+            raise UsageError(f"{label}: has fields of objects, or that are masked", hint="hand over a dict of arrays")
+        return RecordTable(array, label)
+    if array.dtype.hasobject or isinstance(array, np.ma.MaskedArray):
+        return ObjectTable(array, label)
+    return VectorTable(array, label) if array.ndim > 2 else ArrayTable(array, label)
+
+
+def _as_it_came(table: Any) -> Callable[[pa.Table], Any]:
+    """What makes of an Arrow table what it came as."""
+    if isinstance(table, pa.RecordBatch):
+        return lambda found: found.combine_chunks().to_batches()[0] if found.num_rows else _no_rows(found)
+    if isinstance(table, pa.Array | pa.ChunkedArray) and not pa.types.is_struct(table.type):
+        chunked = isinstance(table, pa.ChunkedArray)
+
+        def column(found: pa.Table) -> Any:
+            if found.num_columns != 1:
+                return found
+            return found.column(0) if chunked else _whole(found.column(0))
+
+        return column
+    return lambda found: found
+
+
+def _no_rows(table: pa.Table) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([_whole(column) for column in table.columns], schema=table.schema)
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.nulls(0, column.type)])
+
+
+class PandasTable(Given):
+    """A DataFrame or a Series. Its index, and everything that no rule has touched, stays."""
+
+    batch = BATCH_ROWS
+
+    def __init__(self, table: Any, label: str) -> None:
+        import pandas as pd
+
+        self.label, self.table, self.rows = label, table, len(table)
+        self.single = not isinstance(table, pd.DataFrame)
+        if self.single:
+            if not isinstance(table, pd.Series):
+                raise UsageError(f"{label}: is no table", hint="hand over a DataFrame or a Series")
+            name = table.name
+            self.names: Sequence[str] = ("c0" if name is None else _text_of_name(name),)
+        else:
+            self.names = unique_names([_text_of_name(name) for name in table.columns])
+
+    def cells(self, i: int) -> Callable[[int, int], Raw]:
+        return _of_series(self.names[i], self._series(self.table, i)).take
+
+    def _series(self, table: Any, i: int) -> Any:
+        return table if self.single else table.iloc[:, i]
+
+    def returned(self, columns: Sequence[Result], kept: np.ndarray | None) -> Any:
+        import pandas as pd
+
+        table = self.table if kept is None else self.table.iloc[kept]
+        if self.single and len(columns) == 1:
+            made = _pandas_column(table, columns[0])
+            found = pd.Series(made, index=table.index, name=table.name, copy=False).__finalize__(table)
+            return found.copy() if made is table and not _copies_on_write(pd) else found
+        frame = table.to_frame(self.names[0]) if self.single else table
+        same = [column.origin for column in columns] == list(range(len(self.names)))
+        touched = [column for column in columns if column.pieces is not None]
+        if type(frame) is pd.DataFrame and (len(touched) * 4 > len(columns) or not same):
+            return self._assembled(frame, columns, same)
+        if not _copies_on_write(pd) or (kept is None and not touched):
+            frame = frame.copy(deep=not _copies_on_write(pd))
+        else:
+            frame = frame.copy(deep=False)
+        for column in touched:
+            if column.origin is not None:
+                frame.isetitem(column.origin, _pandas_column(self._series(frame, column.origin), column))
+        if not same:
+            frame = frame.iloc[:, [column.origin for column in columns if column.origin is not None]]
+            for column in columns:
+                if column.origin is None:
+                    frame.insert(frame.shape[1], column.name, _fresh_pandas(column))
+        return frame
+
+    def _assembled(self, frame: Any, columns: Sequence[Result], same: bool) -> Any:
+        """A new frame from all columns: where many of them change this is faster than one after the other."""
+        import pandas as pd
+
+        copies = _copies_on_write(pd)
+        cells: dict[int, Any] = {}
+        for j, column in enumerate(columns):
+            if column.origin is None:
+                cells[j] = _fresh_pandas(column)
+            elif column.pieces is None:
+                series = frame.iloc[:, column.origin]
+                cells[j] = series if copies else series.copy()
+            else:
+                cells[j] = _pandas_column(frame.iloc[:, column.origin], column)
+        found = pd.DataFrame(cells, index=frame.index, copy=False)
+        names = frame.columns
+        if not same:
+            names = names[[column.origin for column in columns if column.origin is not None]]
+            for column in columns:
+                if column.origin is None:
+                    names = names.insert(len(names), column.name)
+        found.columns = names
+        return found.__finalize__(frame)
+
+
+def _copies_on_write(pd: Any) -> bool:
+    """Whether what two frames share stays as it is when one of them is written to."""
+    return int(pd.__version__.partition(".")[0]) >= 3 or pd.options.mode.copy_on_write is True
+
+
+def _pandas_column(series: Any, column: Result) -> Any:
+    """What takes the place of a series with these rows."""
+    import pandas as pd
+
+    if column.pieces is None:
+        return series
+    dtype = series.dtype
+    if column.retyped and not (dtype == object and isinstance(column.view, Lists)):
+        return _fresh_pandas(column)
+    if isinstance(dtype, np.dtype):
+        if dtype.kind == "O":
+            return objects(series.to_numpy(), column, np.nan)
+        if dtype.kind in "iub" and column.lost is not None:
+            return _nullable(column)
+        return numpy_column(series.to_numpy(), column)
+    if isinstance(dtype, pd.SparseDtype):
+        dense = numpy_column(series.sparse.to_dense().to_numpy(), column)
+        return pd.arrays.SparseArray(dense, dtype=dtype)
+    if isinstance(dtype, pd.ArrowDtype):
+        whole = pa.chunked_array(series.array.__arrow_array__())
+        return pd.arrays.ArrowExtensionArray(pa.chunked_array([arrow_column(whole, column)]))
+    array = series.array.copy()
+    changed, values = column.changed, _extension_cells(column, dtype)
+    if isinstance(dtype, pd.CategoricalDtype):
+        unseen = [word for word in dict.fromkeys(values) if not pd.isna(word) and word not in dtype.categories]
+        if unseen:
+            array = array.add_categories(unseen)
+    try:
+        array[changed] = values
+    except (TypeError, ValueError) as error:
+        raise RuleError(
+            f"{quoted(column.name)}: {shortened(str(error), 120)}", hint=f"give the column another type than {dtype}"
+        ) from None
+    return array
+
+
+def _extension_cells(column: Result, dtype: Any) -> Any:
+    """The changed cells for an array that pandas has made its own type for."""
+    import pandas as pd
+
+    view, changed = column.view, column.changed
+    if isinstance(dtype, pd.DatetimeTZDtype | pd.PeriodDtype):
+        array = view.array.filter(packed_bits(changed))  # type: ignore[attr-defined]
+        times = pd.Series(array.to_pandas())
+        if isinstance(dtype, pd.PeriodDtype):
+            return times.dt.to_period(dtype.freq).array
+        return times.astype(dtype).array
+    if isinstance(view, Numbers) and (column.lost is None) and not isinstance(dtype, pd.CategoricalDtype):
+        return view.values[changed]
+    return python_cells(view, changed, pd.NA if not isinstance(dtype, pd.CategoricalDtype) else np.nan)
+
+
+def _nullable(column: Result) -> Any:
+    """Integers or booleans beside missing cells."""
+    import pandas as pd
+
+    view = column.view
+    if isinstance(view, Numbers):
+        return pd.arrays.IntegerArray(column.values(), column.lost.copy())  # type: ignore[union-attr]
+    return pd.arrays.BooleanArray(bits(view.array), column.lost.copy())  # type: ignore[attr-defined, union-attr]
+
+
+def _fresh_pandas(column: Result) -> Any:
+    """A column made from its cells alone."""
+    import pandas as pd
+
+    view = column.view
+    if column.lost is not None and (view.type == "boolean" or _whole_numbers(view)):
+        return _nullable(column)
+    if view.type == "text":
+        return pd.Series(python_cells(view, np.ones(view.cells, bool)), dtype=None if view.cells else object).array
+    if view.type == "time":
+        return pd.Series(view.array.to_pandas()).array  # type: ignore[attr-defined]
+    return fresh(column)
+
+
+def _whole_numbers(view: Column) -> bool:
+    return isinstance(view, Numbers) and not isinstance(view, Lists) and not view.floating
+
+
+class PolarsTable(Given):
+    """A polars DataFrame or Series."""
+
+    batch = BATCH_ROWS
+
+    def __init__(self, table: Any, label: str) -> None:
+        import polars as pl
+
+        self.label, self.table, self.rows = label, table, len(table)
+        self.single = isinstance(table, pl.Series)
+        self.columns = [table] if self.single else table.get_columns()
+        self.nested = any(isinstance(column.dtype, pl.Struct) for column in self.columns)
+        if self.nested:
+            self._arrow = ArrowTable(_table(table if not self.single else table.to_frame(), label), label, lambda t: t)
+            self.names: Sequence[str] = self._arrow.names
+        else:
+            self.names = unique_names([column.name or "c0" for column in self.columns])
+
+    def cells(self, i: int) -> Callable[[int, int], Raw]:
+        if self.nested:
+            return self._arrow.cells(i)
+        whole = self.columns[i].to_arrow()
+        return lambda start, stop: whole.slice(start, stop - start)
+
+    def returned(self, columns: Sequence[Result], kept: np.ndarray | None) -> Any:
+        import polars as pl
+
+        if self.nested:
+            table = self._arrow.returned(columns, kept)
+            dtypes = {column.name: column.dtype for column in self.columns}
+            found = [_polars(name, _whole(table.column(name)), dtypes.get(name)) for name in table.column_names]
+        else:
+            found = []
+            for column in columns:
+                if column.origin is None:
+                    found.append(pl.Series(column.name, fresh_arrow(column)))
+                    continue
+                series = self.columns[column.origin]
+                series = series if kept is None else series.gather(kept)
+                if column.pieces is not None:
+                    made = arrow_column(series.to_arrow(), column)
+                    series = _polars(series.name, made, None if column.retyped else series.dtype)
+                found.append(series)
+        return found[0] if self.single and len(found) == 1 else pl.DataFrame(found)
+
+
+def _polars(name: str, array: pa.Array, dtype: Any) -> Any:
+    """A series of a dtype, if it can be of that."""
+    import polars as pl
+
+    series = pl.Series(name, array)
+    if dtype is None or series.dtype == dtype:
+        return series
+    try:
+        return series.cast(dtype)
+    except pl.exceptions.PolarsError as error:
+        if isinstance(dtype, pl.Struct):  # of a field that is gone, or has another type
+            return series
+        raise RuleError(
+            f"{quoted(name)}: {shortened(str(error), 120)}", hint=f"give the column another type than {dtype}"
+        ) from None
+
+
+class DictTable(Given):
+    """A dict of arrays, lists and series: each comes back as what it was."""
+
+    batch = BATCH_ROWS
+
+    def __init__(self, table: Mapping[Any, Any], label: str) -> None:
+        self.label, self.values, self.keys = label, list(table.values()), list(table)
+        self.names = unique_names([_text_of_name(key) for key in self.keys])
+        try:
+            lengths = {len(values) for values in self.values}
+        except TypeError:
+            lengths = {-1}
+        if len(lengths) > 1 or -1 in lengths:
+            _of_mapping(table, label)  # says what is wrong
+        self.rows = lengths.pop() if lengths else 0
+
+    def cells(self, i: int) -> Callable[[int, int], Raw]:
+        return _of_values(self.names[i], self.values[i]).take
+
+    def returned(self, columns: Sequence[Result], kept: np.ndarray | None) -> dict[Any, Any]:
+        found: dict[Any, Any] = {}
+        for column in columns:
+            if column.origin is None:
+                found[column.name] = fresh(column)
+            else:
+                found[self.keys[column.origin]] = _value_back(self.values[column.origin], column, kept)
+        return found
+
+
+def _value_back(values: Any, column: Result, kept: np.ndarray | None) -> Any:
+    """A column of a dict as what it was."""
+    if _is_pandas(values):
+        return PandasTable(values, "Series").returned([column], kept)
+    if type(values).__module__.partition(".")[0] == "polars":
+        return PolarsTable(values, "Series").returned([column], kept)
+    if _is_arrow(values):
+        table = ArrowTable(_table(values, column.name), column.name, _as_it_came(values))
+        return table.returned([column], kept)
+    if isinstance(values, list | tuple | range):
+        rows = values if kept is None else [values[row] for row in kept.tolist()]
+        if column.pieces is None:
+            return values if kept is None else type(values)(rows) if isinstance(values, list | tuple) else rows
+        found = objects(rows, column, None)
+        return tuple(found) if isinstance(values, tuple) else found
+    return _array_back(some(_as_array(values, column.name), kept), column)
+
+
+def _array_back(array: np.ndarray, column: Result) -> np.ndarray:
+    if isinstance(array, np.ma.MaskedArray):
+        return masked_column(array, column)
+    return numpy_column(array, column)
+
+
+class ObjectTable(Given):
+    """An array of Python objects, or with masked cells."""
+
+    format = "array"
+    counted = True
+
+    def __init__(self, array: np.ndarray, label: str) -> None:
+        if array.ndim > 2:
+            raise UsageError(f"{label}: only numbers may have {array.ndim} dimensions", hint="give two at most")
+        self.label, self.array = label, array
+        self.matrix = array.reshape(-1, 1) if array.ndim < 2 else array
+        self.rows, width = self.matrix.shape
+        self.names = tuple(f"c{i}" for i in range(width))
+
+    def cells(self, i: int) -> Callable[[int, int], Raw]:
+        return _of_values(self.names[i], self.matrix[:, i]).take
+
+    def returned(self, columns: Sequence[Result], kept: np.ndarray | None) -> np.ndarray:
+        found = [
+            fresh(column) if column.origin is None else _array_back(some(self.matrix[:, column.origin], kept), column)
+            for column in columns
+        ]
+        if self.array.ndim == 1 and len(found) == 1:
+            return found[0]
+        if isinstance(self.array, np.ma.MaskedArray):
+            return np.ma.column_stack(found) if found else self.matrix[:, :0]
+        out = np.empty((self.rows if kept is None else len(kept), len(found)), object)
+        for j, cells in enumerate(found):
+            out[:, j] = cells
+        return out

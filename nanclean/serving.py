@@ -1,0 +1,208 @@
+"""A recipe without files: a table in memory goes in, and comes back cleaned, a single row or a million."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pyarrow as pa
+
+from nanclean import registry
+from nanclean.batch import Batch, Raw
+from nanclean.block import Block, Held
+from nanclean.column import Column, Numbers, Values
+from nanclean.detector import NUMBERS
+from nanclean.errors import RecipeError, UsageError
+from nanclean.patch import numbers
+from nanclean.reading import Reading
+from nanclean.steps import Key, Step, run
+from nanclean.tokens import Words
+from nanclean.typed import Complexes, Lists, type_of
+from nanclean.wording import listed, quoted, several
+
+if TYPE_CHECKING:
+    from nanclean.formats._given import Given
+    from nanclean.recipe import Recipe, TrainedColumn
+
+
+def applied(recipe: Recipe, table: object) -> Any:
+    """What a recipe makes of a table in memory, as what it came. For errors see `Recipe.apply`."""
+    if isinstance(table, str | os.PathLike):
+        raise UsageError(
+            "recipe.apply works on tables in memory", hint=f"nanclean.apply(recipe, {os.fspath(table)!r}, OUTPUT)"
+        )
+    given: Given = registry.module("formats", "frame").given(table)
+    steps = fitting(recipe, given)
+    served = [_Served(recipe, given, name, steps) for name in _needed(steps)]
+    carries: dict[Key, dict[str, Any]] = {}
+    after: list[Block] = []
+    for start in range(0, max(given.rows, 1), given.batch):
+        stop = min(start + given.batch, given.rows)
+        raws = [column.cells(start, stop) for column in served]
+        held = {column.name: Held(column.view(raw), i) for i, (column, raw) in enumerate(zip(served, raws, strict=True))}
+        block, _ = run(steps, Block(Batch(start, stop - start, raws), held), carries)
+        after.append(_bare(block))
+    return _returned(given, served, after, steps)
+
+
+def fitting(recipe: Recipe, given: Given) -> list[Step]:
+    """The steps that change something, if the table has their columns. RecipeError otherwise."""
+    trained = [column.name for column in recipe.columns]
+    if given.counted and len(given.names) != len(trained) and trained == [f"c{i}" for i in range(len(trained))]:
+        raise RecipeError(
+            f"{given.label}: has {several(len(given.names), 'column')}, and the recipe was fitted on {len(trained):,}",
+            hint="one row of an array is x.reshape(1, -1)" if len(given.names) == 1 else "give it the same columns",
+        )
+    names = frozenset(given.names)
+    unlabelled = {name for name in recipe.policy.label if name not in names}  # what is predicted is not known yet
+    steps = [step for step in recipe.steps if step.fix is not None and step.column not in unlabelled]
+    added = _added(steps)
+    twice = sorted(added & names)
+    if twice:
+        raise RecipeError(
+            f"{given.label}: has a column {quoted(twice[0])} already, which the recipe would add",
+            hint="was the recipe applied to it before?",
+        )
+    missing = [name for name in _needed(steps) if name not in names]
+    if missing:
+        raise _missing(given, missing)
+    return steps
+
+
+def _added(steps: Iterable[Step]) -> set[str]:
+    return {name for step in steps if step.fix is not None for name in step.fix.adds()}
+
+
+def _needed(steps: Sequence[Step]) -> list[str]:
+    """The columns that have to be looked into, each once."""
+    added = _added(steps)
+    return [name for name in dict.fromkeys(name for step in steps for name in step.reads) if name not in added]
+
+
+def _missing(given: Given, missing: Sequence[str]) -> RecipeError:
+    near = registry.nearest(missing[0], list(given.names))
+    if given.counted:
+        hint = "an array has no names but c0, c1 …: hand over a DataFrame, or a dict of arrays"
+    else:
+        hint = f"is it {quoted(near)} here? rename it" if near else "hand over the columns of the training data"
+    return RecipeError(
+        f"{given.label}: the recipe works on {listed([quoted(name) for name in missing])}, "
+        f"which {'is' if len(missing) == 1 else 'are'} not there",
+        hint=hint,
+    )
+
+
+class _Served:
+    """A column of a table in memory, read as the recipe knows it."""
+
+    def __init__(self, recipe: Recipe, given: Given, name: str, steps: Sequence[Step]) -> None:
+        self.name, self.place, self.label = name, given.names.index(name), given.label
+        self.cells = given.cells(self.place)
+        self.trained = recipe.column(name)
+        self.changes = any(
+            step.column == name and step.fix is not None and step.fix.changes and not step.fix.voids for step in steps
+        )
+        policy = recipe.policy
+        self.words = Words(policy.missing_list or "auto", policy.declared(name))
+        own = self.cells(0, 0)
+        self.type = type_of(own.dtype if isinstance(own, np.ndarray) else own.type)[0]
+        self.reading = Reading(False, (self.type,), ("",), (self.words,))
+        self.own = self.reading.column(0, own)[0]
+        """Without rows, as it came."""
+        self.strange = self.trained is not None and _kind(self.trained.type) != _kind(self.type)
+        """Its type is not that of the training data: it may hold missing cells, and nothing else."""
+
+    def view(self, raw: Raw) -> Column:
+        """Some cells, as near to the type of the training data as can be without changing one."""
+        found = self.reading.column(0, raw)[0]
+        if self.trained is None:
+            return found
+        if self.strange:
+            return self._nothing_but_missing(found, self.trained)
+        if self.changes and isinstance(found, Numbers) and self.type != self.trained.type:
+            return _as_floats(found, self.trained)
+        return found
+
+    def _nothing_but_missing(self, found: Column, trained: TrainedColumn) -> Column:
+        missing = found.missing_rows
+        if found.rows and (missing is None or not missing.all()):
+            numbers = trained.type in NUMBERS and found.type == "text"
+            raise RecipeError(
+                f"{self.label}: {quoted(self.name)} is {found.type}, and was {trained.type} in the training data",
+                hint="make numbers of the text first" if numbers else "give it the type that it had",
+            )
+        return _all_missing(trained, found.rows)
+
+
+def _kind(type_: str) -> str:
+    """Integers and floats are of one kind."""
+    return type_.replace("integer", "float")
+
+
+def _as_floats(column: Numbers, trained: TrainedColumn) -> Column:
+    """Integers where floats were trained: fences and figures then mean the same as there."""
+    if column.floating or "float" not in trained.type:
+        return column
+    dtype = np.result_type(column.values.dtype, np.dtype(trained.dtype or np.float64))
+    values = column.values.astype(dtype)
+    if column.values.itemsize == 8 and np.abs(values).max(initial=0) > 2**53:
+        return column  # not without changing one
+    return numbers(column, values, column.absent, column.unparsable, type=trained.type)
+
+
+def _all_missing(trained: TrainedColumn, rows: int) -> Column:
+    """A column that holds nothing, as one of the type of the training data."""
+    type_, dtype = trained.type, np.dtype(trained.dtype or np.float64)
+    absent = np.ones(rows, bool)
+    shape: dict[str, Any] = {"type": type_, "rows": rows, "cells": rows, "null": rows, "absent": absent}
+    if type_.startswith("list<"):
+        shape |= {"cells": 0, "null": 0, "absent": None, "empty_rows": absent, "values": np.empty(0, dtype)}
+        return Lists(np.zeros(rows, np.int64), **shape)
+    if type_ in NUMBERS:
+        return Numbers(values=np.zeros(rows, dtype), **shape)
+    if type_ == "complex":
+        return Complexes(type=type_, rows=rows, cells=rows, array=np.full(rows, complex(np.nan, np.nan)))
+    types = {"text": pa.string(), "boolean": pa.bool_(), "time": pa.timestamp("us")}
+    return Values(array=pa.nulls(rows, types.get(type_, pa.null())), **shape)
+
+
+def _bare(block: Block) -> Block:
+    """Without the cells that were read."""
+    return Block(Batch(block.batch.start, block.batch.rows, ()), block.columns, block.kept)
+
+
+def _returned(given: Given, served: Sequence[_Served], after: Sequence[Block], steps: Sequence[Step]) -> Any:
+    from nanclean.formats._returned import Result
+
+    dropped = any(block.kept is not None for block in after)
+    kept = np.concatenate([block.numbers() for block in after]) if dropped else None
+    last = after[-1].columns
+    there = {column.name: column for column in served}
+    columns = []
+    for place, name in enumerate(given.names):
+        column = there.get(name)
+        if column is None:
+            columns.append(Result(name, place))
+        elif name in last:
+            columns.append(_result(column, tuple(block.columns[name] for block in after)))
+    for name in last:
+        if name not in there:
+            columns.append(Result(name, None, tuple(block.columns[name] for block in after), True))
+    return given.returned(columns, kept)
+
+
+def _result(column: _Served, pieces: tuple[Held, ...]) -> Any:
+    from nanclean.formats._returned import Result
+
+    retyped = _look(column.own) != _look(pieces[0].view) if column.changes else False
+    if not retyped and all(piece.changed is None for piece in pieces):
+        return Result(column.name, column.place)
+    return Result(column.name, column.place, pieces, retyped)
+
+
+def _look(column: Column) -> tuple[str, Any]:
+    return column.type, cast(Any, column).values.dtype if isinstance(column, Numbers) else None
+
+
