@@ -1,7 +1,7 @@
-"""Measures scan beside bare reads and other libraries, and prints what came out. Fails at nothing.
+"""Measures scan and fix beside bare reads and other libraries, and prints what came out. Fails at nothing.
 
     make bench
-    .venv/bin/python bench/run.py [--rounds 5] [--rows 2000000] [--only csv,parquet,npy,start]
+    .venv/bin/python bench/run.py [--rounds 5] [--rows 2000000] [--only csv,parquet,npy,fix-csv,fix-parquet,start]
 
 Every measurement is a fresh process. In each round every one of them runs once, so that a slow minute of the machine
 meets all of them alike; the table shows medians. CPU is user and system time of the process and its children.
@@ -76,6 +76,13 @@ def scan(file: Path) -> Job:
     return Job("nanclean scan", [PROGRAM, "scan", "--no-config", str(file)])
 
 
+def fix(who: str, kind: str, file: Path) -> Job:
+    """A function of fixes.py. Each writes a file of its own."""
+    out = file.with_name(f"{who}-fixed.{kind}")
+    name = "nanclean.fix()" if who == "nanclean" else who
+    return Job(name, [PYTHON, str(HERE / "fixes.py"), who, kind, str(file), str(out)])
+
+
 def suites(data: Path) -> dict[str, tuple[list[Job], list[Goal]]]:
     """What is measured together, and the goals."""
     files = {"csv": data / "table.csv", "parquet": data / "table.parquet", "npy": data / "array.npy"}
@@ -89,6 +96,9 @@ def suites(data: Path) -> dict[str, tuple[list[Job], list[Goal]]]:
         goals = [Goal("nanclean.scan()", BARE, "cpu", bare[kind])]
         goals += [Goal("nanclean.scan()", "best", what, most) for what, most in best[kind].items()]
         all_of[kind] = (jobs, goals)
+    for kind in ("csv", "parquet"):
+        jobs = [fix(who, kind, files[kind]) for who in ("nanclean", "pandas", "polars", "sklearn")]
+        all_of[f"fix-{kind}"] = (jobs, [Goal("nanclean.fix()", "best", what, 0.5) for what in ("cpu", "wall")])
     start = [
         Job("python -c pass", [PYTHON, "-c", "pass"]),
         Job("nanclean --version", [PROGRAM, "--version"]),
@@ -141,6 +151,11 @@ def agreement(data: Path) -> str:
         for name in names:
             command = [PYTHON, str(HERE / "peers.py"), "compare", kind, file, name]
             said.append(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        fixed = [data / f"{who}-fixed.{kind}" for who in ("nanclean", "pandas", "polars", "sklearn")]
+        for other in fixed[1:]:
+            if fixed[0].exists() and other.exists():
+                command = [PYTHON, str(HERE / "fixes.py"), "compare", kind, str(fixed[0]), str(other)]
+                said.append(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return "".join(said)
 
 
@@ -149,7 +164,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--rows", type=int, default=2_000_000)
-    options.add_argument("--only", default="csv,parquet,npy,start")
+    options.add_argument("--only", default="csv,parquet,npy,fix-csv,fix-parquet,start")
     options.add_argument("--json", type=Path, help="write every single measurement there")
     options.add_argument("--no-compare", action="store_true", help="do not hold the reports against each other")
     given = options.parse_args()

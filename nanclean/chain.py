@@ -85,7 +85,8 @@ class Chain:
         self.passes += read
 
     def _blocks(self, split: Split, positions: list[int]) -> Iterator[Block]:
-        for batch, columns in columns_of(self.reading, self.memory, split, positions):
+        for batch, kept in columns_of(self.reading, self.memory, split, positions):
+            columns = {i: kept[i] for i in positions}  # in memory there may be more
             for column in columns.values():
                 if isinstance(column, Numbers):
                     column.text = None  # as it is in memory: nothing must depend on it

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Self
 
@@ -65,6 +65,9 @@ class Fit:
     figures: Callable[[str], Figures]
     """Of a column as it was read."""
     facts: Callable[[], Facts]
+    _known: Sequence[Step] = ()
+    _writers: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    """Of the steps that are known: the places of those that write something."""
 
     def fitted(self, steps: Sequence[Step]) -> list[Step]:
         """The steps with all their numbers. RuleError where there is nothing to learn one from."""
@@ -86,7 +89,7 @@ class Fit:
                 to_measure[key] = step
             figures[key] = told or {}
         for key, found in self._measured(steps, to_measure).items():
-            figures[key] = {**figures[key], **found}
+            figures[key] = {**figures[key], **found, "name": key[1]}
         hits = self._hits(steps, {key: step for key, step in due.items() if step.counts}, figures)
         for key, count in hits.items():
             figures[key] = {**figures[key], "hits": count}
@@ -95,7 +98,7 @@ class Fit:
     def _carried(self, step: Step, steps: Sequence[Step]) -> Figures | None:
         """The figures of a step, from those of the column as it was read, where each rule above tells what it does."""
         figures = dict(self.figures(step.column))
-        above = [other for other in steps if other.rule < step.rule and other.writes & step.touches and other.fix]
+        above = self._above(step, steps)
         if not figures or any(other.column != step.column or ROWS in other.writes for other in above):
             return None
         for other in above:
@@ -137,18 +140,29 @@ class Fit:
     def _wanted(self, steps: Sequence[Step], due: Mapping[Key, Step]) -> set[str]:
         """The columns that have to be read for some steps."""
         wanted = {name for step in due.values() for name in step.reads}
-        last = max(step.rule for step in due.values())
-        for step in reversed(steps):
-            if not step.settled or step.rule >= last or step.fix is None:
-                continue
-            if step.column in wanted or step.fix.drops or wanted & set(step.fix.adds()):
-                wanted |= step.reads
+        last, known = _last(due), -1
+        while known < len(wanted):  # a column that one step needs brings in all other steps of that column
+            known = len(wanted)
+            for step in reversed(steps):
+                if not step.settled or step.rule >= last or step.fix is None:
+                    continue
+                if step.column in wanted or step.fix.drops or wanted & set(step.fix.adds()):
+                    wanted |= step.reads
         return wanted
 
     def _as_read(self, step: Step, steps: Sequence[Step]) -> bool:
         """Whether no rule above changes what the step looks at."""
-        above = (other for other in steps if other.rule < step.rule)
-        return not any(step.touches & other.writes for other in above)
+        return not self._above(step, steps)
+
+    def _above(self, step: Step, steps: Sequence[Step]) -> list[Step]:
+        """The steps of rules above that change what a step looks at, in their order."""
+        if self._known is not steps:
+            self._known, self._writers = steps, {}
+            for place, other in enumerate(steps):
+                for what in other.writes:
+                    self._writers.setdefault(what, []).append(place)
+        places = {place for what in step.touches for place in self._writers.get(what, ())}
+        return [steps[place] for place in sorted(places) if steps[place].rule < step.rule]
 
     def _measured(self, steps: Sequence[Step], due: Mapping[Key, Step]) -> dict[Key, Figures]:
         """The figures of some steps, as many looks as they ask for."""
@@ -285,15 +299,29 @@ def _statistics(column: Column | None, rows: int, width: int, quantiles: Iterabl
     return NumberStatistics(column.type, planned(column.finite.astype(dtype), dtype, cells, width, quantiles), None)
 
 
+def _last(due: Mapping[Key, Step]) -> int:
+    """The last rule that is asked about: nothing below it has to be run."""
+    return max(step.rule for step in due.values())
+
+
+def _above(steps: Sequence[Step], due: Mapping[Key, Step]) -> Iterator[tuple[list[Step], list[Step]]]:
+    """The rules down to the last one that is asked about, and which of their steps are to be run."""
+    last = _last(due)
+    for rule in by_rule(steps):
+        if rule[0].rule > last:
+            return
+        yield rule, [step for step in rule if step.settled and step.rule < last]
+
+
 def _up_to(steps: Sequence[Step], due: Mapping[Key, Step], block: Block) -> dict[Key, Column]:
     """The columns of some steps in a block, as the rules above leave them: those that are settled."""
     found = {}
     carries: dict[Key, dict[str, Any]] = {}
-    for rule in by_rule(steps):
+    for rule, settled in _above(steps, due):
         for step in rule:
             if step.key in due and step.column in block.columns:
                 found[step.key] = block.columns[step.column].view
-        block, _ = act([step for step in rule if step.settled], block, carries)
+        block, _ = act(settled, block, carries)
     return found
 
 
@@ -304,11 +332,11 @@ def _measuring(
     """One split: run what is settled, measure what is due, leave the rest alone."""
     piece = {key: measure.fresh() for key, measure in look.items()}
     for block in blocks:
-        for rule in by_rule(steps):
+        for rule, settled in _above(steps, due):
             for step in rule:
                 if step.key in due and step.column in block.columns:
                     piece[step.key].add(block.columns[step.column].view, block)
-            block, _ = act([step for step in rule if step.settled], block, carries)
+            block, _ = act(settled, block, carries)
     return piece
 
 
@@ -317,7 +345,7 @@ def _counting(
 ) -> dict[Key, int]:
     counts = dict.fromkeys(due, 0)
     for block in blocks:
-        for rule in by_rule(steps):
+        for rule, settled in _above(steps, due):
             for step in rule:
                 asked = due.get(step.key)
                 if asked is None or step.column not in block.columns:
@@ -328,7 +356,7 @@ def _counting(
                     counts[step.key] += int(np.count_nonzero(asked.find.mask(view)))
                     lists = asked.find.rows(view)
                     counts[step.key] += 0 if lists is None else int(np.count_nonzero(lists))
-            block, _ = act([step for step in rule if step.settled], block, carries)
+            block, _ = act(settled, block, carries)
     return counts
 
 

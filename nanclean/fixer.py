@@ -127,6 +127,10 @@ class Fixer(Part):
         """A copy that knows what it is aimed at. PolicyError, with a hint, if it makes no sense there."""
         return self
 
+    def names(self, column: str, find: Detector | None) -> tuple[str, ...]:
+        """How the columns would be called that it adds for a column. Asked at any time."""
+        return ()
+
     def adds(self) -> tuple[str, ...]:
         """Names of the columns that it adds. Asked after `aimed`."""
         return ()

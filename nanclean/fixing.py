@@ -15,7 +15,7 @@ from nanclean import registry
 from nanclean.after import After
 from nanclean.budget import demand
 from nanclean.chain import Chain
-from nanclean.cleaning import Cleaning, Outcome, Sink, rejected_outs
+from nanclean.cleaning import TAGS, Cleaning, Outcome, Sink, rejected_outs
 from nanclean.column import Column
 from nanclean.draft import Draft
 from nanclean.engines.local import Local
@@ -236,7 +236,10 @@ class Fixing:
             for name, each in block.columns.items()
         ]  # fmt: skip
 
-    def _sink(self, path: str | None, outs: Sequence[Out], drafts: list[Draft], sinks: list[Sink]) -> Sink | None:
+    def _sink(
+        self, path: str | None, outs: Sequence[Out], drafts: list[Draft], sinks: list[Sink], tags: int = 0
+    ) -> Sink | None:
+        """tags: how many columns at the end are for people, so that no reader must find their types."""
         if path is None:
             return None
         format = format_of(path)
@@ -246,11 +249,12 @@ class Fixing:
             self.source, outs, draft.path, _options(self.options, path)
         )
         text = target.fields and target.fields[0].type is None
+        typed = outs[: len(outs) - tags]
         words = {
-            out.name: self._words(out) for out in outs
+            out.name: self._words(out) for out in typed
             if text and (out.changed or self.source.format != format) and out.view.type in READABLE
         }  # fmt: skip
-        types = {out.name: out.view.type for out in outs} if text and self.source.format != format else {}
+        types = {out.name: out.view.type for out in typed} if text and self.source.format != format else {}
         sinks.append(Sink(target, words, types))
         return sinks[-1]
 
@@ -264,7 +268,7 @@ class Fixing:
         path = rejected_path(wish)
         if path is None or not self._drops():
             return None
-        return self._sink(path, rejected_outs(self.names, self._columns()), drafts, sinks)
+        return self._sink(path, rejected_outs(self.names, self._columns()), drafts, sinks, len(TAGS))
 
     def _drops(self) -> bool:
         """Whether a row may be dropped."""

@@ -5,7 +5,7 @@ Reading writes mistakes down instead of stopping at the first; `Policy.checks` a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -178,7 +178,12 @@ class Policy:
         self._check_names(reach)
         chosen = self._selected(reach)
         skipped: list[str] = []
-        of_rules = [check for rule in self.rules for check in self._of_rule(rule, reach, skipped)]
+        new: set[str] = set()
+        of_rules = []
+        for rule in self.rules:
+            of_rules += self._of_rule(rule, reach, skipped, new)
+            if rule.fix is not None and rule.find is not None:
+                new.update(added for name in names for added in rule.fix.names(name, rule.find))
         reading = {None, *chosen}
         of_rules = [check for check in of_rules if check.column in reading]
         without = {(check.find.name, check.column) for check in of_rules} | self._ignored(reach)
@@ -215,11 +220,15 @@ class Policy:
             if name in self.id:
                 reach.mistakes.add(f"{shown(name)!r} cannot be label and id at once", self.said.get(ID), ID)
 
-    def _of_rule(self, rule: Rule, reach: Reach, skipped: list[str]) -> Iterator[Check]:
+    def _of_rule(self, rule: Rule, reach: Reach, skipped: list[str], new: Collection[str]) -> Iterator[Check]:
+        """The checks of one rule. `new`: names of columns that the rules above may add; they are not there yet."""
         text, find = str(rule), rule.find
+        absent = [word for word in rule.columns if word.text in new and word.text not in reach.position]
+        skipped += [f"{text}: not for {word}, which a rule above adds" for word in absent if find is not None]
         where = rule.where or f"--rule {shown(text, 60)!r}"
         key = rule.key if rule.where else None
-        reached = reach.of(rule.columns, rule.excepted, where, key)
+        read = [word for word in rule.columns if word not in absent]
+        reached = reach.of(read, rule.excepted, where, key)
         if find is None:
             return
         severity = rule.severity or ("info" if rule.fix is not None and rule.limit is None else "error")

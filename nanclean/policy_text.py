@@ -39,8 +39,8 @@ HELP = """\
 # have of it: more is an error, whatever the fix does.
 #
 # What a word means, and where it errs:  nanclean explain isolated
-# Completion in an editor: make "#:schema PATH" the first line of this file,
-# with the PATH that this prints:  python -m nanclean.schemas policy-1.json""".split("\n")
+# Completion in an editor:  #:schema URL  above, with what this prints:
+#   python -m nanclean.schemas policy-1.json""".split("\n")
 HEADINGS = {
     KEEP: "left as it is: a check, with a limit just above what was found",
     BLANK: "cannot be right: becomes missing, to be filled in below",

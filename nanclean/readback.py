@@ -40,6 +40,8 @@ def _integers(view: Column) -> str:
 def _different(view: Column, read: Column) -> Mask | None:
     """bool, (rows,): where two columns are not the same. None: nowhere."""
     wrong = _mask(view.absent, view) ^ _mask(read.absent, read)
+    if isinstance(read, Numbers) and read.nan is not None:
+        wrong &= ~(_mask(view.missing, view) & read.nan)  # the column may spell what is missing as NaN
     present = ~_mask(view.absent, view) & ~wrong
     if isinstance(view, Numbers) and isinstance(read, Numbers):
         mine, theirs = view.values, read.values

@@ -197,6 +197,49 @@ class Recipe:
             raise RecipeError(f"{shown_path}: {reason}", hint=hint) from None
         return cls.from_json(data, shown_path)
 
+    def apply(self, table: Any) -> Any:
+        """Do to a table in memory what the rules did to the training data, and give it back. It never learns anything.
+
+        Limits and budgets, which are about whole files, are not looked at; `nanclean.apply` holds them and reports.
+
+        Parameters
+        ----------
+        table
+            A pandas or polars DataFrame or Series, a pyarrow Table, RecordBatch, Array or ChunkedArray, a NumPy array,
+            (rows, columns), (rows,) or (rows, …), plain or structured, or a dict of arrays, lists and series, (rows,)
+            each. Columns are found by their names (those of arrays are c0, c1 …), in any order; further ones pass
+            untouched. A column that is the label may be left out. It is never changed.
+
+        Returns
+        -------
+        The same kind of thing: a DataFrame with its index, attributes and the dtypes of all columns that no rule has
+        changed, an array in its memory order, and so on. Rows that a rule drops are gone. Columns in which nothing has
+        changed may share their memory with those of `table`, but for arrays, which are always new.
+
+        Missing cells are what the column has for them: NaN in floats, null in Arrow and polars; a pandas column of
+        int64 becomes Int64, one of bool becomes boolean.
+
+        Raises
+        ------
+        RecipeError
+            A column that the rules work on is not there, or is of another type: text where numbers were trained.
+            Integers go where floats were trained and the other way round, and missing cells of any type.
+        RuleError
+            A rule cannot do to this table what it says, or an array has no way to hold the outcome.
+        UsageError
+            It is not a table.
+
+        Examples
+        --------
+        >>> import numpy, nanclean
+        >>> recipe = nanclean.fit({"x": numpy.array([1.0, numpy.nan, 3.0])}, rules=["x: missing -> impute(mean)"])
+        >>> recipe.apply({"x": numpy.array([5.0, numpy.nan]), "y": ["a", "b"]})
+        {'x': array([5., 2.]), 'y': ['a', 'b']}
+        """
+        from nanclean.serving import applied
+
+        return applied(self, table)
+
     def column(self, name: str) -> TrainedColumn | None:
         """What it knows of a column of the training data."""
         return self.by_name.get(name)

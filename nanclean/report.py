@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SCHEMA: Literal["nanclean.report/1"] = "nanclean.report/1"
 Scalar = int | float | str | bool
 """A value as JSON can hold it. Where a value is not finite it is text."""
+STILL = "still in the output: "
+"""How the message of a finding begins that is about a cleaned table as it leaves."""
 
 
 class Outliers(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +135,14 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     """Where the rejected rows are; None: there are none, or nobody wanted them."""
     recipe: str | None = None
     """Where the recipe was written."""
+    format: str | None = None
+    """csv, parquet or npy."""
+    columns: list[str] | None = None
+    """Their names in order, those that rules have added among them."""
+    untouched: int | None = None
+    """Columns of the input that are in the output without a changed cell."""
+    copied: bool = False
+    """Nothing was changed, so that the output is the input, byte for byte."""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -263,7 +273,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             self,
             columns=[msgspec.structs.replace(column, **_hidden(column)) for column in self.columns],
             findings=self.findings if messages else [_discreet(finding) for finding in self.findings],
-            changes=[msgspec.structs.replace(change, before={}, after={}) for change in self.changes],
+            changes=[_counted(change) for change in self.changes],
         )
 
     def __repr__(self) -> str:
@@ -331,9 +341,19 @@ def _hidden(column: Column) -> dict[str, Any]:
     return hidden
 
 
+def _counted(change: Change) -> Change:
+    """A change without what it has learned, and of its figures the counts only."""
+    before, after = (
+        {k: v for k, v in figures.items() if k not in _FIGURES} for figures in (change.before, change.after or {})
+    )
+    return msgspec.structs.replace(change, before=before, after=None if change.after is None else after, detail=None)
+
+
 def _discreet(finding: Finding) -> Finding:
     count, of = finding.count, finding.of
     message = "" if count is None else f"{count:,}" if of is None else f"{count:,} of {of:,}"
+    if finding.message.startswith(STILL):
+        message = f"{STILL}{message}"
     hints = [line for line in (finding.hint or "").splitlines() if _names_no_value(line, finding)]
     return msgspec.structs.replace(finding, message=message, hint="\n".join(hints) or None)
 

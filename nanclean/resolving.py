@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nanclean.batch import Batch
@@ -51,6 +51,8 @@ class Resolver:
 
     def __post_init__(self) -> None:
         self.reach = Reach(self.names, self.types, self.policy.role, self.mistakes)
+        self.known = {name: view.type for name, view in self.columns.items()}
+        """The types of all columns, as the rules so far leave them."""
 
     def resolved(self) -> Resolved:
         """All rules. PolicyError with every mistake."""
@@ -72,10 +74,22 @@ class Resolver:
         steps = []
         for name, named in self._reached(rule, where, key).items():
             step = self._step(number, rule, name, named, where, key)
-            if step is not None:
+            if step is not None and self._works(step, where, key):
                 steps.append(step)
         self._run(steps)
         self.steps += steps
+
+    def _works(self, step: Step, where: str, key: str | None) -> bool:
+        """Whether a fix takes its column; tried on no rows."""
+        try:
+            act([step], self._block(step.reads), {})
+        except PolicyError as error:
+            self.mistakes.add(error.message, where, key, error.hint)
+            return False
+        return True
+
+    def _block(self, names: Collection[str]) -> Block:
+        return Block(Batch(0, 0, ()), {name: Held(self.columns[name], None) for name in names if name in self.columns})
 
     def _makes_sense(self, rule: Rule, where: str, key: str | None) -> bool:
         """Whether find and fix go together, whatever the column."""
@@ -149,9 +163,8 @@ class Resolver:
         if fix is None:
             return Step(number, name, find, None)
         dtype = column.values.dtype if isinstance(column, Numbers) else None
-        types = {known: view.type for known, view in self.columns.items()}
         try:
-            fix = fix.aimed(Aim(name, column.type, dtype, self.format, find, types))
+            fix = fix.aimed(Aim(name, column.type, dtype, self.format, find, self.known))
         except PolicyError as error:
             if named:
                 self.mistakes.add(error.message, where, key, error.hint)
@@ -169,9 +182,9 @@ class Resolver:
 
     def _run(self, steps: Sequence[Step]) -> None:
         """What the rule makes of the columns: tried on no rows."""
-        held = {name: Held(view, None) for name, view in self.columns.items()}
-        block, _ = act(steps, Block(Batch(0, 0, ()), held), {})
+        block, _ = act(steps, self._block(self.columns), {})
         self.columns = {name: held.view for name, held in block.columns.items()}
+        self.known = {name: view.type for name, view in self.columns.items()}
 
 
 def resolved(policy: Policy, names: Sequence[str], format: str, columns: Sequence[Column]) -> Resolved:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -15,11 +15,12 @@ from nanclean.block import Block, Held
 from nanclean.column import Column, Numbers, Values
 from nanclean.detector import NUMBERS
 from nanclean.errors import RecipeError, UsageError
+from nanclean.formats._returned import Growing, Result
 from nanclean.patch import numbers
 from nanclean.reading import Reading
 from nanclean.steps import Key, Step, run
 from nanclean.tokens import Words
-from nanclean.typed import Complexes, Lists, type_of
+from nanclean.typed import Complexes, Lists
 from nanclean.wording import listed, quoted, several
 
 if TYPE_CHECKING:
@@ -37,14 +38,20 @@ def applied(recipe: Recipe, table: object) -> Any:
     steps = fitting(recipe, given)
     served = [_Served(recipe, given, name, steps) for name in _needed(steps)]
     carries: dict[Key, dict[str, Any]] = {}
-    after: list[Block] = []
+    grown: dict[str, Growing] = {}
+    kept: list[np.ndarray] = []
     for start in range(0, max(given.rows, 1), given.batch):
         stop = min(start + given.batch, given.rows)
         raws = [column.cells(start, stop) for column in served]
         held = {column.name: Held(column.view(raw), i) for i, (column, raw) in enumerate(zip(served, raws, strict=True))}
         block, _ = run(steps, Block(Batch(start, stop - start, raws), held), carries)
-        after.append(_bare(block))
-    return _returned(given, served, after, steps)
+        kept.append(block.numbers())
+        for column in served:
+            column.compare(block.columns.get(column.name))
+        for name, piece in block.columns.items():
+            grown.setdefault(name, Growing(given.rows)).add(piece)
+    dropped = sum(map(len, kept)) < given.rows
+    return given.returned(list(_results(given, served, grown)), np.concatenate(kept) if dropped else None)
 
 
 def fitting(recipe: Recipe, given: Given) -> list[Step]:
@@ -106,26 +113,29 @@ class _Served:
         )
         policy = recipe.policy
         self.words = Words(policy.missing_list or "auto", policy.declared(name))
-        own = self.cells(0, 0)
-        self.type = type_of(own.dtype if isinstance(own, np.ndarray) else own.type)[0]
-        self.reading = Reading(False, (self.type,), ("",), (self.words,))
-        self.own = self.reading.column(0, own)[0]
-        """Without rows, as it came."""
-        self.strange = self.trained is not None and _kind(self.trained.type) != _kind(self.type)
-        """Its type is not that of the training data: it may hold missing cells, and nothing else."""
+        self.reading = Reading(False, ("",), ("",), (self.words,))
+        self.look: tuple[str, Any] = ("", None)
+        """Type, and dtype of numbers, of the latest block as it came."""
+        self.retyped = self.touched = False
 
     def view(self, raw: Raw) -> Column:
         """Some cells, as near to the type of the training data as can be without changing one."""
         found = self.reading.column(0, raw)[0]
-        if self.trained is None:
+        self.look = _look(found)
+        if self.trained is None or found.type == self.trained.type:
             return found
-        if self.strange:
+        if _kind(self.trained.type) != _kind(found.type):
             return self._nothing_but_missing(found, self.trained)
-        if self.changes and isinstance(found, Numbers) and self.type != self.trained.type:
-            return _as_floats(found, self.trained)
-        return found
+        return _as_floats(found, self.trained) if self.changes and isinstance(found, Numbers) else found
+
+    def compare(self, after: Held | None) -> None:
+        """Take in what rules have made of the latest block."""
+        if after is not None:
+            self.retyped |= self.changes and _look(after.view) != self.look
+            self.touched |= self.retyped or after.changed is not None
 
     def _nothing_but_missing(self, found: Column, trained: TrainedColumn) -> Column:
+        """Of another type: missing cells may be of any."""
         missing = found.missing_rows
         if found.rows and (missing is None or not missing.all()):
             numbers = trained.type in NUMBERS and found.type == "text"
@@ -168,38 +178,18 @@ def _all_missing(trained: TrainedColumn, rows: int) -> Column:
     return Values(array=pa.nulls(rows, types.get(type_, pa.null())), **shape)
 
 
-def _bare(block: Block) -> Block:
-    """Without the cells that were read."""
-    return Block(Batch(block.batch.start, block.batch.rows, ()), block.columns, block.kept)
-
-
-def _returned(given: Given, served: Sequence[_Served], after: Sequence[Block], steps: Sequence[Step]) -> Any:
-    from nanclean.formats._returned import Result
-
-    dropped = any(block.kept is not None for block in after)
-    kept = np.concatenate([block.numbers() for block in after]) if dropped else None
-    last = after[-1].columns
+def _results(given: Given, served: Sequence[_Served], grown: Mapping[str, Growing]) -> Iterator[Result]:
+    """The columns in their order, and those that rules have added."""
     there = {column.name: column for column in served}
-    columns = []
     for place, name in enumerate(given.names):
         column = there.get(name)
-        if column is None:
-            columns.append(Result(name, place))
-        elif name in last:
-            columns.append(_result(column, tuple(block.columns[name] for block in after)))
-    for name in last:
+        if column is None or (name in grown and not column.touched):
+            yield Result(name, place)
+        elif name in grown:
+            yield grown[name].result(name, place, column.retyped)
+    for name, column_grown in grown.items():
         if name not in there:
-            columns.append(Result(name, None, tuple(block.columns[name] for block in after), True))
-    return given.returned(columns, kept)
-
-
-def _result(column: _Served, pieces: tuple[Held, ...]) -> Any:
-    from nanclean.formats._returned import Result
-
-    retyped = _look(column.own) != _look(pieces[0].view) if column.changes else False
-    if not retyped and all(piece.changed is None for piece in pieces):
-        return Result(column.name, column.place)
-    return Result(column.name, column.place, pieces, retyped)
+            yield column_grown.result(name, None, True)
 
 
 def _look(column: Column) -> tuple[str, Any]:

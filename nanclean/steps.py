@@ -172,7 +172,7 @@ def act(
     rule: Sequence[Step], block: Block, carries: Carries, tally: Tally | None = None, place: int = 0
 ) -> tuple[Block, list[Rejected]]:
     """Run one rule: all its steps see the block as the rules above left it, and rows leave together at its end."""
-    after, rejected = block, []
+    columns, rejected = dict(block.columns), []
     keep: Mask | None = None
     for number, step in enumerate(rule, start=place):
         held = block.columns.get(step.column)
@@ -182,7 +182,7 @@ def act(
         fixed = Fixed() if step.fix is None else step.fix.fix(step.column, block, bad, carries.setdefault(step.key, {}))
         if tally is not None:
             _note(tally, step, block, held.view, bad, fixed)
-        after = _with(after, step.column, held, fixed)
+        _put(columns, step.column, held, fixed)
         if fixed.keep is not None:
             going = ~fixed.keep if keep is None else ~fixed.keep & keep
             if going.any():
@@ -190,6 +190,7 @@ def act(
                 rejected.append(_rejected(block, step, number, going))
                 if tally is not None:
                     tally.rows[step.key] += len(rejected[-1].rows)
+    after = replace(block, columns=columns)
     if keep is not None:
         after = after.where(keep)
     for step in rule:
@@ -207,17 +208,17 @@ def _bad(step: Step, view: Column) -> Bad:
     return Bad(step.find.mask(view), step.find.rows(view))
 
 
-def _with(block: Block, name: str, held: Held, fixed: Fixed) -> Block:
+def _put(columns: dict[str, Held], name: str, held: Held, fixed: Fixed) -> None:
+    """The answer of a fixer, among the columns."""
     if fixed.gone:
-        block = block.having(name, None)
+        columns.pop(name, None)
     elif fixed.column is not None:
         changed = held.changed
         if fixed.changed is not None:
             changed = fixed.changed if changed is None else changed | fixed.changed
-        block = block.having(name, Held(fixed.column, held.origin, changed))
+        columns[name] = Held(fixed.column, held.origin, changed)
     for added, column in fixed.added.items():
-        block = block.having(added, Held(column, None))
-    return block
+        columns[added] = Held(column, None)
 
 
 def _note(tally: Tally, step: Step, block: Block, view: Column, bad: Bad, fixed: Fixed) -> None:

@@ -107,7 +107,8 @@ class Suggestions:
                 self.unnamed.append(column.name)
             else:
                 suggested += self._of_column(column)
-        self.all = self._limited(self._without_the_last_column([*suggested, *self._of_table()]))
+        suggested += self._of_table()
+        self.all = self._limited(self._learned(self._without_the_last_column(suggested)))
 
     @cached_property
     def by_column(self) -> dict[str | None, list[Suggestion]]:
@@ -313,6 +314,21 @@ class Suggestions:
         if sum(each.fix == "drop_column" and each.active for each in suggested) != self.report.source.columns:
             return suggested
         return [replace(each, stage=KEEP, fix=None) if each.fix == "drop_column" else each for each in suggested]
+
+    def _learned(self, suggested: list[Suggestion]) -> list[Suggestion]:
+        """Without filling in what would have nothing to be learned from, once rows are gone and cells blanked."""
+        going, by_column = _going(suggested), _by_column(suggested)
+        kept = []
+        for each in suggested:
+            if each.column is not None and (each.fix or "").startswith("impute"):
+                column = self.report.columns[each.column]
+                if column.count - column.missing - _blanked(by_column[each.column]) <= going:
+                    if column.missing:
+                        why = f"{each.why}; too few are left to learn from"
+                        kept.append(replace(each, stage=KEEP, fix=None, why=why))
+                    continue
+            kept.append(each)
+        return kept
 
     def _limited(self, suggested: list[Suggestion]) -> list[Suggestion]:
         """With limits that fit what was found, what becomes missing above, and the rows that go."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nanclean.finding import Finding
-from nanclean.report import Column, Fences, Histogram, Outliers, Report, Run, Source, Summary
+from nanclean.report import STILL, Change, Column, Fences, Histogram, Outliers, Output, Report, Run, Source, Summary
 
 ROWS = 26_115
 
@@ -126,3 +126,144 @@ def hostile(word: str) -> Report:
     source = Source(path=word, format="csv", bytes=1, rows=3, columns=2, complete_rows=2, files=[file])
     run = Run(version="1", policy=word)
     return Report(source=source, columns=columns, findings=findings, summary=Summary.of(findings), run=run)  # type: ignore[arg-type]
+
+
+def figures(missing: int, low: float, middle: float, high: float, spread: float, **more: Any) -> dict[str, Any]:
+    """The figures of a column before or after."""
+    return {
+        "type": "float", "count": ROWS, "missing": missing, "pos_inf": 0, "neg_inf": 0, "unparsable": 0, "min": low,
+        "max": high, "mean": middle, "std": spread, "median": 7.0,
+    } | more  # fmt: skip
+
+
+def changed(rule: str, column: str | None, before: dict[str, Any], after: dict[str, Any] | None, **more: Any) -> Change:
+    """What a rule did to a column."""
+    given: dict[str, Any] = {
+        "rule": rule, "column": column, "fix": rule.rpartition("-> ")[2], "before": before, "after": after, "found": 0,
+    }  # fmt: skip
+    return Change(**given | more)
+
+
+def cleaned(changes: list[Change], findings: list[Finding], **more: Any) -> Report:
+    """The report of a fix of the weather."""
+    before = weather()
+    given: dict[str, Any] = {
+        "command": "fix", "run": Run(policy="nanclean.toml (3) + built-in", passes=3, seconds=1.25),
+        "changes": changes,
+        "output": Output(
+            path="clean.csv", rows=ROWS, rejected=0, verified=True, recipe="clean.recipe.json", format="csv",
+            columns=[name for name in before.columns.names if name != "wind_gust"], untouched=5,
+        ),
+    }  # fmt: skip
+    return report(list(before.columns), findings, **given | more)
+
+
+def fixed(**more: Any) -> Report:
+    """The weather, with a gross outlier taken out, a column gone, and the rest filled."""
+    wind = figures(4, 0, 10.517488, 1048.36058, 8.539089), figures(0, 0, 10.477716, 42.57886, 5.626554)
+    filled = {
+        "temp": (1, "median 55.4", 55.260392, 55.260397), "dewp": (1, "median 42.08", 41.439985, 41.440009),
+        "humid": (1, "median 61.79", 62.530059, 62.530031), "month": (0, "median 7", 6.503733, 6.503733),
+    }  # fmt: skip
+    rule = "@numeric: missing -> impute(median)"
+    changes = [
+        changed("wind_speed: isolated -> blank", "wind_speed", *wind, found=1, cells=1),
+        changed("wind_gust: missing -> drop_column", "wind_gust", figures(20_778, 16, 25, 67, 6), None, found=20_778),
+        *(
+            changed(rule, name, figures(n, 0, a, 100, 9), figures(0, 0, b, 100, 9), found=n, cells=n, detail=detail)
+            for name, (n, detail, a, b) in filled.items()
+        ),
+        changed(
+            rule, "wind_dir", figures(460, 0, 199.76106, 360, 107.304755), figures(0, 0, 200.11756, 360, 106.388819),
+            found=460, cells=460, detail="median 220",
+        ),
+        changed(rule, "wind_speed", *wind, found=5, cells=5, detail="median 10.357019999999999"),
+    ]  # fmt: skip
+    findings = [found("constant", "year", count=ROWS, message=f"{STILL}2013 in every row", hint="year: constant -> x")]
+    return cleaned(changes, findings, **more)
+
+
+def refused(**more: Any) -> Report:
+    """A fix whose output was not written: a limit was exceeded."""
+    rule = "wind_dir: missing <= 1% -> drop"
+    figure = figures(460, 0, 199.76106, 360, 107.304755)
+    late = figures(0, 0, 199.76106, 360, 107.304755, count=ROWS - 460)
+    findings = [
+        found(
+            "missing", "wind_dir", severity="error", count=460, rule_text=rule, limit="1%", message="460 cells",
+            policy_line="nanclean.toml:9", **on_lines(59, 252),
+        ),
+        found("isolated", "wind_speed", message=f"{STILL}1 value far from all others: 1048.36058", rows=[1010]),
+        *(found("missing", f"c{n}", count=n, message=f"{STILL}{n} cells") for n in range(1, 8)),
+    ]  # fmt: skip
+    return cleaned(
+        [
+            changed("precip: zscore -> flag", "precip", figures(0, 0, 1, 2, 3), figures(0, 0, 1, 2, 3), found=357),
+            changed(rule, "wind_dir", figure, late, found=460, rows=460),
+        ],
+        findings,
+        exit_code=1,
+        **{"output": Output(path="clean.csv", rows=ROWS - 460, rejected=460, verified=False, format="csv")} | more,
+    )
+
+
+def applied(**more: Any) -> Report:
+    """A recipe on data that are not like those it was fitted on."""
+    findings = [
+        found("unseen_category", "origin", count=19, message='19 cells of 1 category that is new: "LHR"'),
+        found("new_column", "extra", severity="info", message="was not in the training data"),
+    ]
+    output = Output(
+        path="test.parquet", rows=ROWS - 2, rejected=2, verified=True, rejected_path="test.rejected.parquet",
+        format="parquet", columns=[*weather().columns.names, "precip_zscore"], untouched=1,
+    )  # fmt: skip
+    zero = figures(0, -2.5, 1.2e-16, 2.5, 1.0)
+    rule = "@float -> normalize(standard)"
+    changes = [
+        changed(rule, name, figures(0, 0, mean, 100, 9), zero, cells=9, found=None, detail=f"mean {mean}, std 9")
+        for name, mean in (("temp", 55.3), ("dewp", 41.4))
+    ]
+    changes.append(changed("@all: ragged -> drop", None, {}, None, rows=2, found=None))
+    return cleaned(changes, findings, **{"command": "apply", "output": output} | more)
+
+
+def untouched(**more: Any) -> Report:
+    """A fix with nothing to do."""
+    same = figures(0, 0, 1, 2, 3)
+    output = Output(
+        path="clean.csv", rows=ROWS, rejected=0, verified=True, format="csv", columns=weather().columns.names,
+        untouched=11, copied=True,
+    )  # fmt: skip
+    change = changed("temp: infinite -> blank", "temp", same, same)
+    return cleaned([change], [], **{"output": output} | more)
+
+
+def hostile_fix(word: str) -> Report:
+    """Text from outside in every place of a fix where there is any."""
+    changes = [
+        changed(word, word, figures(1, 0, 1, 2, 3, type=word), figures(0, 1, 2, 3, 4, type=f"{word}x"), cells=1),
+        *(
+            changed(
+                f"{word}: missing -> impute(mode)", f"{word} {n}", figures(1, word, 2.25, word, 3),  # type: ignore[arg-type]
+                figures(0, word, 2.250000001, word, 3), cells=1, found=2, detail=f"mode {word}{n}",  # type: ignore[arg-type]
+            )
+            for n in (2, 3)
+        ),
+        changed("x: missing -> drop_column", f"{word} 4", {}, None),
+    ]  # fmt: skip
+    findings = [
+        found(word, word, severity="error", message=word, limit=word, policy_line=word),
+        found("missing", word, message=f"{STILL}{word}"),
+        found("ragged", None, message=f"{STILL}{word}"),
+        found("unseen_category", word, message=word),
+    ]
+    columns = [text(word, "x"), *(number(f"{word} {n}", 0, 1, 2) for n in (2, 3, 4))]
+    output = Output(
+        path=word, rows=3, rejected=1, verified=True, rejected_path=word, recipe=word, format=word, columns=[word * 2],
+        untouched=2,
+    )  # fmt: skip
+    source = Source(path=word, format="csv", bytes=1, rows=4, columns=4, complete_rows=2, files=[])
+    return Report(
+        command="apply", source=source, columns=columns, findings=findings, changes=changes, output=output,  # type: ignore[arg-type]
+        summary=Summary.of(findings), run=Run(policy=word, passes=1, seconds=0.1),
+    )  # fmt: skip

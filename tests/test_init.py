@@ -216,6 +216,19 @@ def test_protected_columns_are_named_and_never_filled() -> None:
     assert api.check(table, policy=read(text)).exit_code == 0
 
 
+def test_limits_leave_room_for_the_rows_that_go() -> None:
+    n = np.arange(40.0)
+    table = {"x": np.where(n < 8, np.nan, n), "y": np.where(n >= 30, np.nan, 1)}
+    policy = read(api.init(table, label="y"))
+    assert "x: missing <= 40% -> impute(median)" in map(str, policy.rules)  # 8 of 40, and of the 30 that are left
+    assert api.fix(table, policy=policy, dry_run=True).exit_code == 0
+
+
+def test_nothing_is_learned_from_rows_that_go() -> None:
+    table = {"x": np.array([1.0, 2.0, np.nan]), "y": np.array([np.nan, np.nan, 1.0])}
+    assert rules(api.init(table, label="y")) == ["x: missing <= 40%", "y: missing <= 100% -> drop"]
+
+
 def test_a_label_on_a_large_scale_is_kept() -> None:
     table = {"x": np.arange(500.0), "y": np.linspace(1e5, 2e5, 500)}
     text = api.init(table, label="y", trainer="torch:float16")

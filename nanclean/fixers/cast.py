@@ -142,7 +142,7 @@ def _losses_to_integers(x: np.ndarray, present: Mask, dtype: np.dtype, rounded: 
     held = np.iinfo(dtype)
     if x.dtype.kind == "f":
         nan, infinite = present & np.isnan(x), present & np.isinf(x)
-        yield nan, "cell is NaN", "cells are NaN", "missing -> blank"
+        yield nan, "cell is NaN", "cells are NaN", "missing -> impute(median)"
         yield infinite, "value is infinite", "values are infinite", "infinite -> blank"
         with np.errstate(invalid="ignore"):
             yield (
@@ -155,7 +155,7 @@ def _losses_to_integers(x: np.ndarray, present: Mask, dtype: np.dtype, rounded: 
         wide = x.astype(np.float64, copy=False)  # a float16 would be compared with a bound rounded to infinity
         yield _beyond(present & ((wide < low) | (wide >= high)), dtype)
         if rounded:  # integers that float64 has rounded when they were read
-            yield _other(present & (np.abs(x) > EXACT))
+            yield _other(present & (np.abs(x) >= EXACT))
         return
     low, high = max(held.min, np.iinfo(x.dtype).min), min(held.max, np.iinfo(x.dtype).max)
     yield _beyond(present & ((x < x.dtype.type(low)) | (x > x.dtype.type(high))), dtype)

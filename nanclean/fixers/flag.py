@@ -10,6 +10,7 @@ import numpy as np
 from nanclean.block import Block
 from nanclean.cells import packed_bits
 from nanclean.column import Column, Mask, Values
+from nanclean.detector import Detector
 from nanclean.errors import PolicyError
 from nanclean.fixer import Aim, Bad, Carry, Fixed, Fixer
 from nanclean.part import learned
@@ -39,8 +40,7 @@ class Flag(Fixer):
     """The name of the column that it adds."""
 
     def aimed(self, aim: Aim) -> Self:
-        assert aim.find is not None
-        added = f"{aim.column}_{aim.find.name}"
+        (added,) = self.names(aim.column, aim.find)
         if added in aim.types:
             raise PolicyError(
                 f"flag adds a column {quoted(added)}, and there is one of that name",
@@ -51,6 +51,10 @@ class Flag(Fixer):
     @property
     def cures(self) -> bool:
         return False
+
+    def names(self, column: str, find: Detector | None) -> tuple[str, ...]:
+        assert find is not None
+        return (f"{column}_{find.name}",)
 
     def adds(self) -> tuple[str, ...]:
         return (self.added,) if self.added is not None else ()

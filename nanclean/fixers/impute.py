@@ -319,10 +319,13 @@ def _above(good: Mask, codes: np.ndarray | None) -> np.ndarray:
     places = np.arange(len(good))
     if codes is None:
         return np.maximum.accumulate(np.where(good, places, -1))
+    if codes.max(initial=0) < 2**15:
+        codes = codes.astype(np.int16)  # NumPy sorts these by counting
     order = np.argsort(codes, kind="stable")
     last = np.maximum.accumulate(np.where(good[order], places, -1))
     sorted_codes = codes[order]
-    first = np.searchsorted(sorted_codes, sorted_codes)  # where the group of each begins
+    begins = np.diff(sorted_codes, prepend=sorted_codes[:1]) != 0
+    first = np.maximum.accumulate(np.where(begins, places, 0))  # where the group of each begins
     above = np.empty_like(places)
     above[order] = np.where(last >= first, order[np.maximum(last, 0)], -1)
     return above

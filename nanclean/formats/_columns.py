@@ -69,3 +69,39 @@ def _flat(array: pa.Array) -> Iterator[pa.Array]:
         return
     for child in stored.flatten():
         yield from _flat(child)
+
+
+def without_views(array: pa.Array) -> pa.Array:
+    """The same cells without views of text or bytes, wherever they are: Arrow can neither take nor filter those."""
+    type_ = array.type
+    if not pa.types.is_nested(type_) and "_view" not in str(type_):
+        return array
+    found = _without_views(type_)
+    return array if found.equals(type_) else array.cast(found)
+
+
+def _without_views(type_: pa.DataType) -> pa.DataType:
+    name = str(type_)
+    if name in ("string_view", "binary_view"):
+        return pa.large_string() if name == "string_view" else pa.large_binary()
+    if "_view" not in name:
+        return type_
+    if pa.types.is_struct(type_):
+        fields = [type_.field(i) for i in range(type_.num_fields)]
+        return pa.struct([field.with_type(_without_views(field.type)) for field in fields])
+    if pa.types.is_map(type_):
+        return pa.map_(_without_views(type_.key_type), _without_views(type_.item_type), type_.keys_sorted)
+    if is_list(type_):
+        return of_lists(type_, type_.value_field.with_type(_without_views(type_.value_type)))
+    return type_
+
+
+def of_lists(type_: pa.DataType, field: pa.Field) -> pa.DataType:
+    """The same kind of lists, of other cells."""
+    if pa.types.is_fixed_size_list(type_):
+        return pa.list_(field, type_.list_size)
+    if pa.types.is_large_list(type_):
+        return pa.large_list(field)
+    if pa.types.is_list(type_):
+        return pa.list_(field)
+    return pa.large_list_view(field) if str(type_).startswith("large") else pa.list_view(field)

@@ -32,6 +32,8 @@ from nanclean.wording import quoted
 
 TILE_BYTES = 4 << 20
 """Of an array whose rows lie one after the other: what is worked on at a time should stay in the cache."""
+TILE_ROWS = 1 << 12
+"""Of columns that become rows again."""
 
 
 class Given(ABC):
@@ -90,43 +92,25 @@ class ArrayTable(Given):
         else:
             out = np.empty((rows, len(columns)), dtype, order)
             for j, column in enumerate(columns):
-                if column.pieces is None:
+                if column.view is None:
                     out[:, j] = _exactly(some(self.matrix[:, cast(int, column.origin)], kept), dtype, column.name)
-        touched = [(j, column) for j, column in enumerate(columns) if column.pieces is not None]
-        if order == "C" and len(out) > 1:
-            for at, end, tile in _tiles(touched):  # by blocks: a column at a time would cross all of memory
-                for j, piece in tile:
-                    out[at:end, j] = _exactly(self._column(piece, kept, at, end), dtype, piece.name)
-        else:
-            for j, column in touched:
-                out[:, j] = _exactly(self._column(column, kept, 0, rows), dtype, column.name)
+        touched = [(j, self._column(column, kept)) for j, column in enumerate(columns) if column.view is not None]
+        touched = [(j, _exactly(cells, dtype, columns[j].name)) for j, cells in touched]
+        tile = TILE_ROWS if order == "C" else max(rows, 1)
+        for at in range(0, rows, tile):  # a column at a time would cross all of memory
+            for j, cells in touched:
+                out[at : at + tile, j] = cells[at : at + tile]
         return out.reshape(self.array.shape if self.array.ndim != 1 else -1) if self.flat and len(columns) == 1 else out
 
     def _dtype(self, column: Result) -> np.dtype:
-        if column.pieces is None or not (column.retyped or column.origin is None):
+        if column.view is None or not (column.retyped or column.origin is None):
             return self.array.dtype
-        view = column.pieces[0].view
-        return view.values.dtype if isinstance(view, Numbers) else fresh(column).dtype
+        return column.view.values.dtype if isinstance(column.view, Numbers) else fresh(column).dtype
 
-    def _column(self, column: Result, kept: np.ndarray | None, start: int, stop: int) -> np.ndarray:
+    def _column(self, column: Result, kept: np.ndarray | None) -> np.ndarray:
         if column.origin is None:
             return fresh(column)
-        original = self.matrix[:, column.origin]
-        original = original[start:stop] if kept is None else original[kept[start:stop]]
-        return numpy_column(original, column)
-
-
-def _tiles(columns: Sequence[tuple[int, Result]]) -> Iterator[tuple[int, int, list[tuple[int, Result]]]]:
-    """Block by block: the first row, the one after the last, and the columns of these rows."""
-    at = 0
-    for i in range(len(cast(Any, columns[0][1].pieces)) if columns else 0):
-        tile = [
-            (j, Result(column.name, column.origin, (cast(Any, column.pieces)[i],), column.retyped))
-            for j, column in columns
-        ]
-        rows = cast(Any, tile[0][1].pieces)[0].view.rows
-        yield at, at + rows, tile
-        at += rows
+        return numpy_column(some(self.matrix[:, column.origin], kept), column)
 
 
 def _common(columns: Sequence[tuple[Result, np.dtype]], own: np.dtype) -> np.dtype:
@@ -210,7 +194,7 @@ class RecordTable(Given):
         made = {
             column.name: fresh(column) if column.origin is None
             else numpy_column(self.parts[column.origin].of(original), column)
-            for column in columns if column.pieces is not None
+            for column in columns if column.view is not None
         }  # fmt: skip
         origins = {column.origin: column for column in columns if column.origin is not None}
         dtype = self._dtype(origins, made, [column for column in columns if column.origin is None])
@@ -281,7 +265,7 @@ class ArrowTable(Given):
         for place, field in enumerate(table.schema):
             mine = [i for i, owner in enumerate(self.owners) if owner == place]
             column = table.column(place)
-            if all(i in results and results[i].pieces is None for i in mine):
+            if all(i in results and results[i].view is None for i in mine):
                 arrays.append(column)
                 fields.append(field)
                 continue

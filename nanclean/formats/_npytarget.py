@@ -152,6 +152,7 @@ class Structured(ArrayTarget):
         }
         same = len(kept) == len(old) and all(found is None for found in types.values())
         self.dtype = self.source.dtype if same else self._without(self.source.dtype, (), types)
+        self._extended = same and bool(added)
         for out in added:
             self.dtype = _with_field(self.dtype, out, _dtypeof_view(out))
         self._places = {part.steps: part for part in parts(self.dtype)}
@@ -216,13 +217,17 @@ class Structured(ArrayTarget):
                 self._put(block, i, old[self._origin(i)].of(records), _array(columns[i]))
             return len(records), records
         found = np.zeros(len(records), self.dtype)
+        if self._extended:  # all at once, and with the padding
+            cells = found.view(np.uint8).reshape(len(found), self.dtype.itemsize)
+            cells[:, : before.dtype.itemsize] = records.view(np.uint8).reshape(len(found), before.dtype.itemsize)
         for i, out in enumerate(self.outs):
             if out.origin is None:
                 found[out.name] = columns[i]
                 continue
             part = old[out.origin]
             into = self._places[part.steps].of(found)
-            into[...] = part.of(records) if self._found[i] is None else 0
+            if self._found[i] is None and not self._extended:
+                into[...] = part.of(records)
             self._put(block, i, into, _array(columns[i]))
         return len(found), found
 

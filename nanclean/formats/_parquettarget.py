@@ -26,7 +26,7 @@ from nanclean.errors import OutputError, RuleError, UsageError
 from nanclean.escaping import shortened
 from nanclean.format import Field, ReadOptions, Source
 from nanclean.formats import _pandasmeta
-from nanclean.formats._columns import leaves
+from nanclean.formats._columns import Leaf, leaves
 from nanclean.formats._rebuild import Maker, cells_of_lists, nullable_cells, patched
 from nanclean.formats.parquet import ParquetSource
 from nanclean.target import Out, Target
@@ -119,6 +119,9 @@ class ParquetTarget(Target):
     def _settle(self, schema: pa.Schema) -> None:
         """The schema as it will be read back, found out with a file without rows."""
         found, paths = self._tried(schema)
+        if not self._named_alike(leaves(found), paths):  # lists may have given other names to their elements
+            self._options["use_compliant_nested_type"] = False
+            found, paths = self._tried(schema)
         at_hand = leaves(found)
         wanted = [maker.type for maker in self._makers]
         if [leaf.type for leaf in at_hand] != wanted:
@@ -137,6 +140,18 @@ class ParquetTarget(Target):
         self._options["compression"] = self._codecs([list(leaf.columns) for leaf in at_hand], paths)
         if sorting := self._sorting([list(leaf.columns) for leaf in at_hand]):
             self._options["sorting_columns"] = sorting
+
+    def _named_alike(self, found: Sequence[Leaf], paths: Sequence[str]) -> bool:
+        """Whether the columns of the file are named as they were."""
+        if self._original is None:
+            return True
+        before = self._original.metadata.schema
+        for maker, leaf in zip(self._makers, found, strict=True):
+            if maker.keeps and maker.out.origin is not None:
+                old = self._original.leaves[maker.out.origin].columns
+                if [before.column(i).path for i in old] != [paths[i] for i in leaf.columns]:
+                    return False
+        return True
 
     def _tried(self, schema: pa.Schema) -> tuple[pa.Schema, list[str]]:
         """What is read back of such a schema, and the paths of the columns of the file."""
@@ -299,13 +314,13 @@ class ParquetTarget(Target):
         return found
 
     def close(self) -> None:
-        if self._writer is not None:
-            self._writer.is_open = False  # it would write a footer when it is thrown away
-            self._writer = None
-        if self._sink is not None:
-            sink, self._sink = self._sink, None
+        writer, sink = self._writer, self._sink
+        self._writer = self._sink = None
+        if writer is not None:
+            writer.is_open = False
+        if sink is not None:
             with suppress(OSError):  # the file is given up
-                sink.close()
+                sink.close()  # before the writer goes, which would write a footer
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -369,6 +384,8 @@ class _Plan:
         return Node(_having(field, type_), place, children=left, same=False)
 
     def _leaf(self, field: pa.Field, place: int, maker: Maker) -> Node:
+        if maker.keeps:
+            maker.type = field.type
         if maker.out.changed:
             maker.type = nullable_cells(maker.type)
         self.makers.append(maker)
@@ -402,7 +419,7 @@ def _remade(
         return cells[node.column] if node.column in touched else _typed(array, node.field.type)
     mine = touched.intersection(node.columns())
     if node.same and not mine:
-        return array
+        return _typed(array, node.field.type)
     storage = array.storage if isinstance(array.type, pa.BaseExtensionType) else array
     null = bits_to_mask(storage)
     revived = _revived(null, [cells[i] for i in mine])
@@ -608,7 +625,6 @@ def _options(source: ParquetSource | None, makers: Sequence[Maker]) -> dict[str,
         return found
     schema = source.metadata.schema
     described = [schema.column(i) for leaf in source.leaves for i in leaf.columns]
-    found["use_compliant_nested_type"] = False  # the names that lists have given to their elements
     if source.metadata.format_version == "1.0" and not any(_is_new(maker.type) for maker in makers):
         found["version"] = "1.0"
     known = inspect.signature(pq.ParquetWriter.__init__).parameters

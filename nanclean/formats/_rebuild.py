@@ -18,6 +18,7 @@ from nanclean.column import Column, Mask, Numbers, Values, bits_to_mask
 from nanclean.errors import RuleError, UsageError
 from nanclean.escaping import shortened
 from nanclean.format import Source
+from nanclean.formats._columns import of_lists
 from nanclean.target import Out
 from nanclean.typed import Lists, arrow_of, bitmap, is_list, native, plain, stored, view
 from nanclean.wording import quoted
@@ -245,16 +246,12 @@ def _list_of(array: pa.Array, cells: pa.Array) -> pa.Array:
     lengths = cells_of_lists(array, null)
     offsets = np.zeros(n + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
-    name = str(old)
-    large, as_view = name.startswith("large_"), "list_view<" in name[: name.index("<") + 1]
-    dtype = np.dtype(np.int64 if large else np.int32)
-    places = offsets.astype(dtype)
-    if as_view:
-        type_ = (pa.large_list_view if large else pa.list_view)(field)
-        buffers = [valid, pa.py_buffer(places[:-1].copy()), pa.py_buffer(lengths.astype(dtype))]
-    else:
-        type_ = (pa.large_list if large else pa.list_)(field)
+    type_ = of_lists(old, field)
+    places = offsets.astype(np.int64 if str(old).startswith("large") else np.int32)
+    if pa.types.is_list(old) or pa.types.is_large_list(old):
         buffers = [valid, pa.py_buffer(places)]
+    else:  # views
+        buffers = [valid, pa.py_buffer(places[:-1].copy()), pa.py_buffer(lengths.astype(places.dtype))]
     return pa.Array.from_buffers(type_, n, buffers, children=[cells])
 
 
@@ -288,11 +285,7 @@ def nullable_cells(type_: pa.DataType) -> pa.DataType:
     if not is_list(type_):
         return type_
     found = type_.value_field.with_type(nullable_cells(type_.value_type)).with_nullable(True)
-    if pa.types.is_fixed_size_list(type_):
-        return pa.list_(found, type_.list_size)
-    if pa.types.is_large_list(type_):
-        return pa.large_list(found)
-    return pa.list_(found) if pa.types.is_list(type_) else type_
+    return of_lists(type_, found)
 
 
 # --- whole columns from their views

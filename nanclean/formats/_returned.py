@@ -25,36 +25,48 @@ class Result:
     name: str
     origin: int | None
     """Its place among the columns that were handed over; None: a rule has added it."""
-    pieces: tuple[Held, ...] | None = None
-    """What the rules have made of it, block by block. None: nothing."""
+    view: Column | None = None
+    """What the rules have made of it. None: nothing."""
+    changed: Mask | None = None
+    """bool, (cells,)"""
     retyped: bool = False
-    """It has another type than it had, so that it is made from its pieces alone."""
+    """It has another type than it had, so that it is made from its view alone."""
+    own: bool = False
+    """The values of the view are nobody else's, and may be given away."""
 
     @lazy
-    def view(self) -> Column:
-        """All pieces in one."""
-        assert self.pieces is not None
-        views = [piece.view for piece in self.pieces]
-        return views[0] if len(views) == 1 else _joined(views)
+    def seen(self) -> Column:
+        """The view of a column that rules have touched."""
+        assert self.view is not None
+        return self.view
 
     @lazy
-    def changed(self) -> Mask:
-        """bool, (cells,)"""
-        assert self.pieces is not None
-        return _masks([piece.changed for piece in self.pieces], [piece.view.cells for piece in self.pieces])
+    def cells(self) -> Mask:
+        """bool, (cells,): those to be written."""
+        if self.retyped or self.changed is None:
+            return np.full(self.seen.cells, self.retyped)
+        return self.changed
 
     @lazy
     def lost(self) -> Mask | None:
         """bool, (cells,): cells to be written that are missing. None: there are none."""
-        if self.view.absent is None:
+        if self.seen.absent is None:
             return None
-        found = self.view.absent if self.retyped else self.view.absent & self.changed
+        found = self.seen.absent if self.retyped else self.seen.absent & self.cells
+        return found if found.any() else None
+
+    @lazy
+    def meaningless(self) -> Mask | None:
+        """bool, (cells,): cells that stay as they were, and of which the view does not know what stands there."""
+        if self.retyped or self.seen.absent is None:
+            return None
+        found = self.seen.absent & ~self.cells
         return found if found.any() else None
 
     def values(self) -> np.ndarray:
-        """(cells,) of numbers: a fresh array."""
-        values = cast(Numbers, self.view).values
-        return values.copy() if self.pieces is not None and len(self.pieces) == 1 else values
+        """(cells,) of numbers: nobody else's."""
+        values = cast(Numbers, self.seen).values
+        return values if self.own else values.copy()
 
     def nowhere(self, dtype: object) -> RuleError:
         """There is no way to write a missing cell."""
@@ -64,21 +76,67 @@ class Result:
         )
 
 
-def _joined(views: Sequence[Column]) -> Column:
-    first, rows, cells = views[0], sum(view.rows for view in views), sum(view.cells for view in views)
-    absent = _some([view.absent for view in views], [view.cells for view in views])
-    shape: dict[str, Any] = {"type": first.type, "rows": rows, "cells": cells, "absent": absent}
-    shape["empty_rows"] = _some([view.empty_rows for view in views], [view.rows for view in views])
-    if isinstance(first, Numbers):
-        values = np.concatenate([cast(Numbers, view).values for view in views])
-        if isinstance(first, Lists):
-            lengths = np.concatenate([cast(Lists, view).lengths for view in views])
-            return Lists(lengths, _inner(views), values=values, **shape)
-        return Numbers(values=values, **shape)
+class Growing:
+    """A column that comes in pieces. Those of numbers are put where they belong at once, so that they can go."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows, self.at = rows, 0
+        """The most rows that there can be."""
+        self.pieces: list[Held] = []
+        self.values: np.ndarray | None = None
+        self.masks: dict[str, np.ndarray] = {}
+
+    def add(self, piece: Held) -> None:
+        """The next rows."""
+        view = piece.view
+        if not isinstance(view, Numbers) or isinstance(view, Lists) or view.rows == self.rows:
+            self.pieces.append(piece)
+            return
+        if self.values is None:
+            self.values, self.type = np.empty(self.rows, view.values.dtype), view.type
+        if self.values.dtype != view.values.dtype:  # wide decimals
+            self.values = self.values.astype(np.result_type(self.values, view.values))
+        span = slice(self.at, self.at + view.rows)
+        self.values[span] = view.values
+        for key, mask in (("absent", view.absent), ("changed", piece.changed)):
+            if mask is not None:
+                if key not in self.masks:
+                    self.masks[key] = np.zeros(self.rows, bool)
+                self.masks[key][span] = mask
+        self.at += view.rows
+
+    def result(self, name: str, origin: int | None, retyped: bool) -> Result:
+        """All of it."""
+        if self.values is None:
+            view, changed = _joined(self.pieces)
+            return Result(name, origin, view, changed, retyped, len(self.pieces) > 1)
+        masks = {key: mask[: self.at] for key, mask in self.masks.items()}
+        values = self.values[: self.at]
+        view = Numbers(type=self.type, rows=self.at, cells=self.at, absent=masks.get("absent"), values=values)
+        return Result(name, origin, view, masks.get("changed"), retyped, True)
+
+
+def _joined(pieces: Sequence[Held]) -> tuple[Column, Mask | None]:
+    if len(pieces) == 1:
+        return pieces[0].view, pieces[0].changed
+    views, sizes = [piece.view for piece in pieces], [piece.view.cells for piece in pieces]
+    changed = _masks([piece.changed for piece in pieces], sizes)
+    first, rows, cells = views[0], sum(view.rows for view in views), sum(sizes)
+    shape: dict[str, Any] = {"type": first.type, "rows": rows, "cells": cells}
+    shape["absent"] = _masks([view.absent for view in views], sizes)
+    shape["empty_rows"] = _masks([view.empty_rows for view in views], [view.rows for view in views])
+    if isinstance(first, Lists):
+        values = np.concatenate([cast(Lists, view).values for view in views])
+        lengths = np.concatenate([cast(Lists, view).lengths for view in views])
+        return Lists(lengths, _inner(views), values=values, **shape), changed
     arrays: list[Any] = [cast(Values, view).array for view in views]
     if isinstance(first, Complexes):
-        return Complexes(array=np.concatenate(arrays), **shape)
-    return Values(array=None if arrays[0] is None else pa.concat_arrays(arrays), **shape)
+        return Complexes(array=np.concatenate(arrays), **shape), changed
+    if first.owner is not None:
+        starts = np.cumsum([0, *(view.rows for view in views)])
+        owners = [cast(Any, view.owner) + start for view, start in zip(views, starts.tolist(), strict=False)]
+        shape["owner"] = np.concatenate(owners)
+    return Values(array=None if arrays[0] is None else pa.concat_arrays(arrays), **shape), changed
 
 
 def _inner(views: Sequence[Column]) -> np.ndarray | None:
@@ -93,13 +151,9 @@ def _inner(views: Sequence[Column]) -> np.ndarray | None:
     return np.concatenate(found)
 
 
-def _some(masks: Sequence[Mask | None], sizes: Sequence[int]) -> Mask | None:
-    return None if all(mask is None for mask in masks) else _masks(masks, sizes)
-
-
-def _masks(masks: Sequence[Mask | None], sizes: Sequence[int]) -> Mask:
-    if len(masks) == 1 and masks[0] is not None:
-        return masks[0]
+def _masks(masks: Sequence[Mask | None], sizes: Sequence[int]) -> Mask | None:
+    if all(mask is None for mask in masks):
+        return None
     return np.concatenate([np.zeros(n, bool) if m is None else m for m, n in zip(masks, sizes, strict=True)])
 
 
@@ -118,16 +172,16 @@ def numpy_column(original: np.ndarray, result: Result) -> np.ndarray:
 
     Text becomes wider where that is needed. RuleError for a missing cell where the dtype has none.
     """
-    if result.pieces is None:
+    if result.view is None:
         return original
-    view = result.view
+    view = result.seen
     if original.dtype.hasobject and not (result.retyped and not isinstance(view, Lists)):
         return objects(original, result, None)
     if isinstance(view, Numbers):
         return _numbers(original, result).reshape(-1, *original.shape[1:])
     if result.retyped:
         return fresh(result)
-    changed = result.changed
+    changed = result.cells
     if view.owner is not None:  # lists of complex numbers, texts …
         changed = changed.reshape(-1, *original.shape[1:])
     out = original.copy()
@@ -140,17 +194,17 @@ def numpy_column(original: np.ndarray, result: Result) -> np.ndarray:
 
 def _numbers(original: np.ndarray, result: Result) -> np.ndarray:
     """(cells,)"""
-    view = cast(Numbers, result.view)
+    view = cast(Numbers, result.seen)
     lost = result.lost
     if lost is not None and not view.floating:
         raise result.nowhere(view.values.dtype)
     if result.retyped or original.dtype == view.values.dtype:
         out = result.values()
-        if view.absent is not None and not result.retyped:  # what stands in absent cells means nothing
-            np.copyto(out, original.reshape(-1), where=view.absent & ~result.changed)
+        if result.meaningless is not None:
+            np.copyto(out, original.reshape(-1), where=result.meaningless)
     else:  # of another byte order, or longer
         out = original.reshape(-1).copy()
-        out[result.changed] = view.values[result.changed]
+        out[result.cells] = view.values[result.cells]
     if lost is not None:
         out[lost] = np.nan
     return out
@@ -158,7 +212,7 @@ def _numbers(original: np.ndarray, result: Result) -> np.ndarray:
 
 def fresh(result: Result) -> np.ndarray:
     """A column of its own: numbers, booleans or points in time, and objects for all else."""
-    view = result.view
+    view = result.seen
     if isinstance(view, Numbers) and not isinstance(view, Lists):
         if result.lost is not None and not view.floating:
             raise result.nowhere(view.values.dtype)
@@ -182,7 +236,7 @@ def fresh(result: Result) -> np.ndarray:
 
 def _numpy_cells(result: Result, dtype: np.dtype) -> np.ndarray:
     """The changed cells as NumPy has them."""
-    view, changed = cast(Values, result.view), result.changed
+    view, changed = cast(Values, result.seen), result.cells
     if isinstance(view.array, np.ndarray):
         return view.array[changed]
     assert isinstance(view.array, pa.Array)
@@ -220,14 +274,14 @@ def times(array: pa.Array) -> np.ndarray | None:
 
 def masked_column(original: np.ma.MaskedArray, result: Result) -> np.ma.MaskedArray:
     """A masked array with its changed cells."""
-    if result.pieces is None:
+    if result.view is None:
         return original
-    view = result.view
+    view = result.seen
     if result.retyped and isinstance(view, Numbers):
         return np.ma.MaskedArray(view.values.copy(), np.zeros(view.cells, bool) if view.absent is None else view.absent)
     out = original.copy()
     out.mask = np.ma.getmaskarray(original).copy()
-    kept = result.changed if result.lost is None else result.changed & ~result.lost
+    kept = result.cells if result.lost is None else result.cells & ~result.lost
     if isinstance(view, Numbers):
         out[kept] = view.values[kept]
     else:
@@ -256,7 +310,7 @@ def python_cells(view: Column, cells: Mask, missing: Any = None) -> list[Any]:
 
 def objects(original: Any, result: Result, missing: Any) -> Any:
     """An object array (or list, or tuple) of Python objects with its changed cells."""
-    view = result.view
+    view = result.seen
     if isinstance(original, np.ndarray):
         out: Any = original.copy()
     else:
@@ -265,12 +319,12 @@ def objects(original: Any, result: Result, missing: Any) -> Any:
         for row, cell in _refilled_rows(out, result):
             out[row] = cell
     else:
-        if view.type == "other" and not _all(result.lost, result.changed):
+        if view.type == "other" and not _all(result.lost, result.cells):
             raise RuleError(
                 f"{quoted(result.name)}: what is in its cells is not known well enough to be copied",
                 hint="give the column one type: text, numbers, booleans or times",
             )
-        cells = np.ones(view.cells, bool) if result.retyped else result.changed
+        cells = result.cells
         missing = _missing_in(original, missing)
         for row, value in zip(np.flatnonzero(cells).tolist(), python_cells(view, cells, missing), strict=True):
             out[row] = value
@@ -293,9 +347,9 @@ def _missing_in(cells: Any, default: Any) -> Any:
 
 def _refilled_rows(rows: Any, result: Result) -> Iterator[tuple[int, Any]]:
     """The rows of lists that have a changed cell, made anew."""
-    view = cast(Lists, result.view)
+    view = cast(Lists, result.seen)
     assert view.owner is not None
-    cells = np.ones(view.cells, bool) if result.retyped else result.changed
+    cells = result.cells
     ends = np.searchsorted(view.owner, np.arange(view.rows + 1))
     for row in np.unique(view.owner[cells]).tolist():
         span = slice(ends[row], ends[row + 1])
@@ -321,18 +375,22 @@ def _refilled(cell: Any, fresh: Iterator[tuple[bool, Any, bool]]) -> Any:
 
 def arrow_column(original: pa.ChunkedArray, result: Result) -> pa.ChunkedArray | pa.Array:
     """An Arrow column that is no struct, with its changed cells; of the same type, unless a rule has changed it."""
-    if result.pieces is None:
+    if result.view is None:
         return original
-    view = result.view
+    view = result.seen
     whole = combined(original)
     if result.retyped:
         return converted(whole, view, arrow_type(result), result.name)
-    return patched(whole, view, result.changed, result.name)
+    if isinstance(view, Numbers) and not isinstance(view, Lists) and result.meaningless is None:
+        type_ = pa.from_numpy_dtype(view.values.dtype)
+        if type_ == whole.type:  # the whole column at once is faster than some of its cells
+            return of_view(view, type_, result.name)
+    return patched(whole, view, result.cells, result.name)
 
 
 def arrow_type(result: Result) -> pa.DataType:
     """What a column that has no type yet becomes."""
-    view = result.view
+    view = result.seen
     if isinstance(view, Numbers):
         type_ = pa.from_numpy_dtype(view.values.dtype)
         return pa.list_(type_) if isinstance(view, Lists) else type_

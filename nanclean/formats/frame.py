@@ -516,13 +516,26 @@ class PandasTable(Given):
             name = table.name
             self.names: Sequence[str] = ("c0" if name is None else _text_of_name(name),)
         else:
-            self.names = unique_names([_text_of_name(name) for name in table.columns])
+            self.keys = list(table.columns)
+            self.names = unique_names(list(map(_text_of_name, self.keys)))
+            self.plain = type(table) is pd.DataFrame and len(set(self.keys)) == len(self.keys) == table.columns.size
+            self.plain = self.plain and not isinstance(table.columns, pd.MultiIndex)
+        self.known: dict[int, Any] = {}
 
     def cells(self, i: int) -> Callable[[int, int], Raw]:
-        return _of_series(self.names[i], self._series(self.table, i)).take
+        return _of_series(self.names[i], self._series(i)).take
 
-    def _series(self, table: Any, i: int) -> Any:
-        return table if self.single else table.iloc[:, i]
+    def _series(self, i: int) -> Any:
+        """A column as it was handed over."""
+        if i not in self.known:
+            if self.single:
+                self.known[i] = self.table
+            else:  # by its label it takes half the time
+                self.known[i] = self.table[self.keys[i]] if self.plain else self.table.iloc[:, i]
+        return self.known[i]
+
+    def _some(self, i: int, kept: np.ndarray | None) -> Any:
+        return self._series(i) if kept is None else self._series(i).iloc[kept]
 
     def returned(self, columns: Sequence[Result], kept: np.ndarray | None) -> Any:
         import pandas as pd
@@ -534,16 +547,13 @@ class PandasTable(Given):
             return found.copy() if made is table and not _copies_on_write(pd) else found
         frame = table.to_frame(self.names[0]) if self.single else table
         same = [column.origin for column in columns] == list(range(len(self.names)))
-        touched = [column for column in columns if column.pieces is not None]
+        touched = [column for column in columns if column.view is not None]
         if type(frame) is pd.DataFrame and (len(touched) * 4 > len(columns) or not same):
-            return self._assembled(frame, columns, same)
-        if not _copies_on_write(pd) or (kept is None and not touched):
-            frame = frame.copy(deep=not _copies_on_write(pd))
-        else:
-            frame = frame.copy(deep=False)
+            return self._assembled(frame, columns, kept, same)
+        frame = frame.copy(deep=not _copies_on_write(pd))
         for column in touched:
             if column.origin is not None:
-                frame.isetitem(column.origin, _pandas_column(self._series(frame, column.origin), column))
+                frame.isetitem(column.origin, _pandas_column(self._some(column.origin, kept), column))
         if not same:
             frame = frame.iloc[:, [column.origin for column in columns if column.origin is not None]]
             for column in columns:
@@ -551,7 +561,7 @@ class PandasTable(Given):
                     frame.insert(frame.shape[1], column.name, _fresh_pandas(column))
         return frame
 
-    def _assembled(self, frame: Any, columns: Sequence[Result], same: bool) -> Any:
+    def _assembled(self, frame: Any, columns: Sequence[Result], kept: np.ndarray | None, same: bool) -> Any:
         """A new frame from all columns: where many of them change this is faster than one after the other."""
         import pandas as pd
 
@@ -560,11 +570,11 @@ class PandasTable(Given):
         for j, column in enumerate(columns):
             if column.origin is None:
                 cells[j] = _fresh_pandas(column)
-            elif column.pieces is None:
-                series = frame.iloc[:, column.origin]
+            elif column.view is None:
+                series = self._some(column.origin, kept)
                 cells[j] = series if copies else series.copy()
             else:
-                cells[j] = _pandas_column(frame.iloc[:, column.origin], column)
+                cells[j] = _pandas_column(self._some(column.origin, kept), column)
         found = pd.DataFrame(cells, index=frame.index, copy=False)
         names = frame.columns
         if not same:
@@ -585,10 +595,10 @@ def _pandas_column(series: Any, column: Result) -> Any:
     """What takes the place of a series with these rows."""
     import pandas as pd
 
-    if column.pieces is None:
+    if column.view is None:
         return series
     dtype = series.dtype
-    if column.retyped and not (dtype == object and isinstance(column.view, Lists)):
+    if column.retyped and not (dtype == object and isinstance(column.seen, Lists)):
         return _fresh_pandas(column)
     if isinstance(dtype, np.dtype):
         if dtype.kind == "O":
@@ -603,7 +613,7 @@ def _pandas_column(series: Any, column: Result) -> Any:
         whole = pa.chunked_array(series.array.__arrow_array__())
         return pd.arrays.ArrowExtensionArray(pa.chunked_array([arrow_column(whole, column)]))
     array = series.array.copy()
-    changed, values = column.changed, _extension_cells(column, dtype)
+    changed, values = column.cells, _extension_cells(column, dtype)
     if isinstance(dtype, pd.CategoricalDtype):
         unseen = [word for word in dict.fromkeys(values) if not pd.isna(word) and word not in dtype.categories]
         if unseen:
@@ -621,7 +631,7 @@ def _extension_cells(column: Result, dtype: Any) -> Any:
     """The changed cells for an array that pandas has made its own type for."""
     import pandas as pd
 
-    view, changed = column.view, column.changed
+    view, changed = column.seen, column.cells
     if isinstance(dtype, pd.DatetimeTZDtype | pd.PeriodDtype):
         array = view.array.filter(packed_bits(changed))  # type: ignore[attr-defined]
         times = pd.Series(array.to_pandas())
@@ -637,7 +647,7 @@ def _nullable(column: Result) -> Any:
     """Integers or booleans beside missing cells."""
     import pandas as pd
 
-    view = column.view
+    view = column.seen
     if isinstance(view, Numbers):
         return pd.arrays.IntegerArray(column.values(), column.lost.copy())  # type: ignore[union-attr]
     return pd.arrays.BooleanArray(bits(view.array), column.lost.copy())  # type: ignore[attr-defined, union-attr]
@@ -647,7 +657,7 @@ def _fresh_pandas(column: Result) -> Any:
     """A column made from its cells alone."""
     import pandas as pd
 
-    view = column.view
+    view = column.seen
     if column.lost is not None and (view.type == "boolean" or _whole_numbers(view)):
         return _nullable(column)
     if view.type == "text":
@@ -700,7 +710,7 @@ class PolarsTable(Given):
                     continue
                 series = self.columns[column.origin]
                 series = series if kept is None else series.gather(kept)
-                if column.pieces is not None:
+                if column.view is not None:
                     made = arrow_column(series.to_arrow(), column)
                     series = _polars(series.name, made, None if column.retyped else series.dtype)
                 found.append(series)
@@ -764,7 +774,7 @@ def _value_back(values: Any, column: Result, kept: np.ndarray | None) -> Any:
         return table.returned([column], kept)
     if isinstance(values, list | tuple | range):
         rows = values if kept is None else [values[row] for row in kept.tolist()]
-        if column.pieces is None:
+        if column.view is None:
             return values if kept is None else type(values)(rows) if isinstance(values, list | tuple) else rows
         found = objects(rows, column, None)
         return tuple(found) if isinstance(values, tuple) else found

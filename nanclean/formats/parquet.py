@@ -19,7 +19,7 @@ from nanclean.column import lazy
 from nanclean.errors import InputError
 from nanclean.escaping import shortened
 from nanclean.format import Facts, Field, ReadOptions, Source, Split
-from nanclean.formats._columns import Leaf, leaf_arrays, leaves
+from nanclean.formats._columns import Leaf, leaf_arrays, leaves, without_views
 from nanclean.formats._file import InputFile
 from nanclean.target import Out, Target
 from nanclean.typed import is_list, type_of
@@ -110,7 +110,7 @@ class ParquetSource(Source):
     def nothing(self) -> Batch:
         columns = [column.combine_chunks() for column in self.schema.empty_table().columns]
         empty = pa.RecordBatch.from_arrays(columns, schema=self.schema)
-        return Batch(0, 0, leaf_arrays(empty))
+        return Batch(0, 0, leaf_arrays(_known(empty)))
 
     def check(self) -> None:
         self._file.check()
@@ -155,7 +155,7 @@ class ParquetSource(Source):
             for column in batch.columns if batch is not None else ():
                 if _holds_codes(column.type):  # Arrow takes any code from a damaged file, and would look beyond the end
                     column.validate(full=True)
-            return batch
+            return batch if batch is None else _known(batch)
 
     def _decoded(
         self, groups: Sequence[int], read: Sequence[int], rows: int | None = None, unit: str = "us"
@@ -355,6 +355,15 @@ def _holds_codes(type_: pa.DataType) -> bool:
     if pa.types.is_dictionary(type_):
         return True
     return pa.types.is_nested(type_) and "dictionary<" in str(type_)
+
+
+def _known(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Without what Arrow can read and do nothing with."""
+    arrays = [without_views(column) for column in batch.columns]
+    if all(new is old for new, old in zip(arrays, batch.columns, strict=True)):
+        return batch
+    fields = [field.with_type(array.type) for field, array in zip(batch.schema, arrays, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
 
 def _bytes_of_record(batch: pa.RecordBatch) -> float:

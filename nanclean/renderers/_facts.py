@@ -22,6 +22,7 @@ _NAMED = 24  # columns of a rule
 _COUNTED = frozenset({"missing", "infinite", "all_missing"})  # rules whose whole story is a count
 _RULE = re.compile(r"(?P<columns>.+?): (?P<rest>[a-z_]+.* -> .+)")
 _MARGIN = 9  # of the severity
+_NAME = 30  # of the rule
 _PROSE = 110  # cells; longer lines are hard to read
 _SELECTORS = {"integer": "@numeric", "float": "@numeric", "text": "@text", "boolean": "@boolean", "time": "@time"}
 
@@ -47,20 +48,29 @@ def facts(report: Report) -> list[Fact]:
 
 def blocks(found: Sequence[Fact], report: Report, view: View) -> Iterator[Line]:
     """The lines of all facts, an empty one after each."""
-    name_width = max(12, 2 + max((len(fact.rule) for fact in found), default=0))
-    margin = _MARGIN + name_width
+    margin = margin_of(found)
     beside = view.width - margin >= 36
     for fact in found:
         body = _Body(fact, report.columns, view, min(_PROSE, view.width - (margin if beside else 2)))
-        head = [piece(padded(fact.severity, _MARGIN), STYLES[fact.severity]), piece(fact.rule, "bold")]
+        head = head_of(fact)
         if not beside:
-            yield head
+            yield from wrapped(head, view.width)
             yield from ([piece("  "), *line] for line in body.lines())
         else:
-            space = " " * (margin - _MARGIN - cells(fact.rule))
+            space = " " * (margin - sum(cells(text) for text, _ in head))
             for n, line in enumerate(body.lines()):
                 yield [*head, piece(space), *line] if n == 0 else [piece(" " * margin), *line]
         yield []
+
+
+def head_of(fact: Fact) -> Line:
+    """Severity and rule. The name that somebody gave a rule may be long."""
+    return [piece(padded(fact.severity, _MARGIN), STYLES[fact.severity]), piece(clipped(fact.rule, _NAME), "bold")]
+
+
+def margin_of(found: Sequence[Fact]) -> int:
+    """How wide the heads of some facts are, side by side with what they say."""
+    return _MARGIN + max(12, 2 + max((cells(clipped(fact.rule, _NAME)) for fact in found), default=0))
 
 
 class _Body:

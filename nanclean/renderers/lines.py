@@ -1,4 +1,7 @@
-"""One line for each finding, and one that says how it ended: for logs, editors and gates."""
+"""One line for each finding and each rule that did something, and one that says how it ended.
+
+For logs, editors and gates.
+"""
 
 from __future__ import annotations
 
@@ -8,33 +11,61 @@ from typing import TextIO
 from nanclean.escaping import escaped
 from nanclean.finding import Finding
 from nanclean.renderer import View
-from nanclean.report import Report
+from nanclean.renderers import _changes as changes
+from nanclean.report import STILL, Output, Report
 from nanclean.wording import several, shown
 
 
 def render(reports: Iterable[Report], stream: TextIO, view: View) -> None:
-    """Write `file:line: column: rule: message [severity]` for each finding, then the verdict over all files."""
+    """Write `file:line: column: rule: message [severity]` for each finding, then the verdict over all files.
+
+    Of a file that was cleaned also `file: rule: cells and rows [fix]`, and what became of it.
+    """
     total = _Total(view.fail_on)
     for report in reports:
-        total.add(report)
+        if report.output is None:
+            total.add(report)
         if report.source.rows is not None:  # what could not be read has been told on standard error
             stream.writelines(f"{line}\n" for line in _lines(report, view))
-    if not view.quiet:
+        if report.output is not None:
+            stream.write(f"{escaped(_ending(report, report.output, view))}\n")
+    if total and not view.quiet:
         stream.write(f"{total}\n")
 
 
 def _lines(report: Report, view: View) -> Iterator[str]:
+    if not view.quiet:
+        for group in changes.by_rule(report):
+            did = changes.done(group)
+            if did or view.verbose:
+                yield escaped(f"{report.source.path}: {group[0].rule}: {did or 'nothing'} [fix]")
     for finding in report.findings:
         if finding.severity != "info" or view.verbose:
             yield escaped(f"{_place(report, finding)}: {_told(finding, report)} [{finding.severity}]")
 
 
+def _ending(report: Report, output: Output, view: View) -> str:
+    """The last line of a file that was cleaned, or was not."""
+    why = changes.reasons(report, view)
+    balance = changes.balance(output)
+    if why:
+        more = f" and {len(why) - 1:,} more" if len(why) > 1 else ""
+        return f"FAILED  nothing written: {why[0]}{more}; {balance}"
+    if output.path is None:
+        return f"DRY RUN  nothing written; {balance}"
+    proof = "a copy, byte for byte; " if output.copied else ""
+    return f"WRITTEN  {output.path}, {'verified' if output.verified else 'not verified'}; {proof}{balance}"
+
+
 def _place(report: Report, finding: Finding) -> str:
+    path = report.source.path
+    if report.output is not None and report.output.verified and finding.message.startswith(STILL):
+        path = report.output.path or path  # its rows are those of the output
     if finding.count is not None and finding.count == finding.of:  # everywhere
-        return report.source.path
+        return path
     if finding.lines:
-        return f"{report.source.path}:{finding.lines[0]}"
-    return f"{report.source.path}: {finding.where[0]}" if finding.where else report.source.path
+        return f"{path}:{finding.lines[0]}"
+    return f"{path}: {finding.where[0]}" if finding.where else path
 
 
 def _told(finding: Finding, report: Report) -> str:
@@ -64,6 +95,9 @@ class _Total:
         self.read += 1
         self.errors += report.summary.error
         self.warnings += report.summary.warning
+
+    def __bool__(self) -> bool:
+        return bool(self.read or self.unread)
 
     def __str__(self) -> str:
         counts = [several(self.errors, "error")] if self.errors else []

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from nanclean.renderer import NARROWEST, View
+from nanclean.renderers import _changes as changes
 from nanclean.renderers import _words as words
 from nanclean.renderers._facts import STYLES, Fact, blocks, facts
 from nanclean.renderers._layout import Line, cells, piece, styled, wrapped, write
@@ -69,6 +70,9 @@ def page(report: Report, view: View) -> Iterator[Line]:
     """All lines of a report."""
     yield from _title(report, view)
     yield []
+    if report.output is not None:
+        yield from changes.body(report, report.output, view)
+        return
     found = facts(report)
     yield from _verdict(found, report, view)
     yield []

@@ -531,14 +531,41 @@ def test_ragged_records_are_left_out(tmp_path: Path) -> None:
 
 def test_cells_beside_ragged_records_are_found(tmp_path: Path) -> None:
     """Three delimiters too few here, three too many there: the sum is that of a sound table."""
-    content = b"a,b,c,d\nx\n1,2,3,4\n1,2,3,4,5,6,7\n5,6,7,8\n"
+    content = b"a,b,c,d\nx\n1111,2222,3,4\n1,2,3,4,5,6,7\n5555,6666,7,8\n"
 
     def rule(block: Block) -> Block:
         return changed(block, "c", mask(2, 0, 1), 9)
 
     written = fixed(tmp_path, content, rule, ["integer"] * 4)
 
-    assert written.data == b"a,b,c,d\n1,2,9,4\n5,6,9,8\n"
+    assert written.data == b"a,b,c,d\n1111,2222,9,4\n5555,6666,9,8\n"
+
+
+@pytest.mark.parametrize("few", [True, False])
+def test_delimiters_and_line_ends_in_quotes_are_none(tmp_path: Path, few: bool) -> None:
+    """Whether some records are gathered to be looked at, or all of the bytes are."""
+    rows = [b'"x,%d\n",%d,"say ""a,b"""\n' % (i, i) for i in range(40)]
+    some = [3, 17, 39] if few else list(range(40))
+
+    def rule(block: Block) -> Block:
+        return changed(block, "b", mask(40, *some), 9)
+
+    written = fixed(tmp_path, b"a,b,c\n" + b"".join(rows), rule, ["text", "integer", "text"])
+
+    wanted = [row.replace(b'",%d,' % i, b'",9,') if i in some else row for i, row in enumerate(rows)]
+    assert written.data == b"a,b,c\n" + b"".join(wanted)
+
+
+def test_an_empty_cell_that_is_left_alone_and_filled(tmp_path: Path) -> None:
+    def rule(block: Block) -> Block:
+        return changed(block, "a", mask(3, 1), 9).having("b", None)
+
+    source = opened(str(_file(tmp_path, b"a,b\n,2\n,3\n4,5")))
+    written = write(
+        source, outs_of(source, ["integer", "integer"])[:1], rule, tmp_path / "out.csv", ["integer", "integer"]
+    )
+
+    assert written.data == b'a\n""\n9\n4'
 
 
 def test_booleans_are_spelled_as_in_the_file(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_it_says_what_it_does():
         ([1.0, 0.5], "int32", "1 value is no whole number: row 2: 0.5", "take a float, like cast(float32)"),
         ([-1], "uint8", "1 value is beyond uint8: row 1: -1", "add above: 'x: range(0, 255) -> blank'"),
         ([300.0], "uint8", "1 value is beyond uint8: row 1: 300", "add above: 'x: range(0, 255) -> blank'"),
-        ([1.0, np.nan], "int8", "1 cell is NaN: row 2: nan", "add above: 'x: missing -> blank'"),
+        ([1.0, np.nan], "int8", "1 cell is NaN: row 2: nan", "add above: 'x: missing -> impute(median)'"),
         ([1.0, np.inf], "int8", "1 value is infinite: row 2: inf", "add above: 'x: infinite -> blank'"),
     ],
 )  # fmt: skip
@@ -149,8 +149,10 @@ def test_an_array_of_integers_has_no_missing_cell():
 def test_integers_that_were_rounded_when_they_were_read_are_told():
     source = csv("integer", ["9007199254740993", "nan"])
     assert source.block().columns["x"].view.values.dtype == np.float64
-    with pytest.raises(RuleError):
-        cast(source, "int64")
+    block = fitted(source, "fill(0)", "missing").after(source.block())
+    with pytest.raises(RuleError) as told:
+        fitted(source, "cast(int64)").fixed(block)
+    assert told.value.message == "x: cast(int64): 1 whole number becomes another: row 1: 9007199254740992.0"
 
 
 def test_a_boolean_is_no_fraction():

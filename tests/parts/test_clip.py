@@ -39,6 +39,7 @@ def test_an_open_end_stays_open():
     assert rule.fix.fences == (0, None)
     assert rule.fix.to_json()["fences"] == [0, None]
     assert rule.fix.told() == "below 0"
+    assert run(npy(np.array([5.0, 1e300])), "clip", "range(low=2e299)") == [2e299, 1e300]
     assert rule.fixed(npy(np.array([-5.0, 1e9, np.inf])).block()).column.values.tolist() == [0, 1e9, np.inf]
 
 
