@@ -24,6 +24,8 @@ _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _NULL = np.uint64(0xA0761D6478BD642F)
 _STEP = 0xD1342543DE82EF95
 _MASK = (1 << 64) - 1
+_LONG_DOUBLES = np.dtype(np.longdouble).itemsize > 8
+"""Not everywhere are they longer than the others."""
 
 
 @dataclass
@@ -88,7 +90,23 @@ def _of_numpy(raw: np.ndarray) -> np.ndarray:
 
         return _of_arrow(arrow_of(raw))
     raw = np.ascontiguousarray(raw, raw.dtype.newbyteorder("="))
+    if _LONG_DOUBLES and raw.dtype in (np.longdouble, np.clongdouble):
+        return _of_long_doubles(raw)
     return _of_bytes(raw.view(np.uint8).reshape(len(raw), raw.dtype.itemsize))
+
+
+def _of_long_doubles(raw: np.ndarray) -> np.ndarray:
+    """By the nearest float64 and what that leaves of them: some of their bytes are padding, which may be anything."""
+    if raw.dtype.kind == "c":
+        return mixed(_of_long_doubles(raw.real) ^ mixed(_of_long_doubles(raw.imag)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        near = raw.astype(np.float64)
+        rest = np.where(np.isfinite(near), raw - near, 0).astype(np.float64)
+        beyond = np.where(np.isinf(near) & np.isfinite(raw), raw / np.longdouble(2) ** 8192, 0).astype(np.float64)
+    found = np.full(len(raw), raw.dtype.itemsize, np.uint64)
+    for part in (near, rest, beyond):
+        found = mixed(found ^ part.view(np.uint64))
+    return found
 
 
 def _of_bytes(rows: np.ndarray) -> np.ndarray:
@@ -122,7 +140,7 @@ def _of_arrow(array: pa.Array) -> np.ndarray:
     elif pa.types.is_union(type_):
         found = np.array([_digest(repr(cell).encode()) for cell in array.to_pylist()], np.uint64)
     elif pa.types.is_dictionary(type_):
-        found = _of_arrow(array.dictionary).take(array.indices.fill_null(0).cast(pa.int64()).to_numpy())
+        found = _of_codes(array, null)
     elif pa.types.is_boolean(type_):
         bits = np.unpackbits(np.frombuffer(array.buffers()[1], np.uint8), bitorder="little")
         found = mixed(bits[array.offset : array.offset + n].astype(np.uint64))
@@ -134,6 +152,16 @@ def _of_arrow(array: pa.Array) -> np.ndarray:
     if null is not None:
         found = np.where(null, _NULL, found)
     return found
+
+
+def _of_codes(array: pa.DictionaryArray, null: Mask | None) -> np.ndarray:
+    """Of a dictionary that is not taken apart. Under a null, a code may be anything."""
+    words = np.append(_of_arrow(array.dictionary), _NULL)
+    type_ = array.type.index_type
+    width = type_.bit_width // 8
+    letter = "i" if pa.types.is_signed_integer(type_) else "u"
+    codes = np.frombuffer(array.buffers()[1], f"{letter}{width}", count=len(array), offset=array.offset * width)
+    return words[codes if null is None else np.where(null, words.size - 1, codes)]
 
 
 def _width(type_: pa.DataType) -> int | None:

@@ -28,7 +28,7 @@ from nanclean.pipeline import Progress
 from nanclean.policy import Check, Policy
 from nanclean.profile import Profile
 from nanclean.recipe import Recipe, TrainedColumn, made_now
-from nanclean.report import Change, Output, Report, Summary
+from nanclean.report import STILL, Change, Output, Report, Summary
 from nanclean.resolving import Resolved, resolved
 from nanclean.scanning import RANK, Scan
 from nanclean.statistics import Figures
@@ -316,20 +316,28 @@ class Fixing:
         if wish.recipe is not None:
             self._write_recipe(wish.recipe, self._made(outcome))
         drafts[0].publish()
-        output = Output(path=wish.output, rows=outcome.kept, rejected=outcome.rejected, verified=True)
+        assert report.output is not None
+        output = msgspec.structs.replace(report.output, verified=True, copied=untouched)
         if len(drafts) > 1 and outcome.rejected:
             output = msgspec.structs.replace(output, rejected_path=drafts[1].target)
         if wish.recipe is not None:
             output = msgspec.structs.replace(output, recipe=wish.recipe)
         return msgspec.structs.replace(report, output=output)
 
+    def _same(self, outcome: Outcome, outs: Sequence[Out]) -> int:
+        """How many columns of the source come through without a changed cell."""
+        cells = outcome.tally.cells
+        changed = {name for (_, name), count in cells.items() if count}
+        columns = self._columns()
+        return sum(
+            out.origin is not None and out.name not in changed and _is_like(out.view, columns[out.origin])
+            for out in outs
+        )
+
     def _untouched(self, outcome: Outcome, outs: Sequence[Out]) -> bool:
         """Whether the rules have changed nothing at all."""
         same = [out.name for out in outs] == self.names and not outcome.rejected
-        retyped = any(
-            type(out.view) is not type(view) or out.view.type != view.type or _dtype(out.view) != _dtype(view)
-            for out, view in zip(outs, self._columns(), strict=False)
-        )
+        retyped = not all(_is_like(out.view, view) for out, view in zip(outs, self._columns(), strict=False))
         return same and not retyped and not any(outcome.tally.cells.values())
 
     def _write_recipe(self, path: str, recipe: Recipe) -> None:
@@ -353,7 +361,15 @@ class Fixing:
             findings=every,
             summary=Summary.of(every),
             changes=self._changes(outcome, after),
-            output=Output(path=wish.output, rows=outcome.kept, rejected=outcome.rejected, verified=False),
+            output=Output(
+                path=wish.output,
+                rows=outcome.kept,
+                rejected=outcome.rejected,
+                verified=False,
+                format=None if wish.output is None else format_of(wish.output),
+                columns=[out.name for out in outs],
+                untouched=self._same(outcome, outs),
+            ),
             run=msgspec.structs.replace(
                 report.run,
                 policy=self.policy.description,
@@ -395,7 +411,7 @@ class Fixing:
                     rows=outcome.tally.rows[step.key],
                     detail=step.fix.told() or None,
                     before=_summary(self.figures.get(step.column)),
-                    after=_summary(_builtins(after, step.column)),
+                    after=_builtins(after, step.column),
                 )
             )
         if self.resolved.ragged is not None:
@@ -538,7 +554,12 @@ def _options(options: ReadOptions, path: str) -> ReadOptions:
 
 
 def _still(finding: Finding) -> Finding:
-    return msgspec.structs.replace(finding, message=f"still in the output: {finding.message}")
+    return msgspec.structs.replace(finding, message=f"{STILL}{finding.message}")
+
+
+def _is_like(one: Column, other: Column) -> bool:
+    """Whether two columns are of the same type."""
+    return type(one) is type(other) and one.type == other.type and _dtype(one) == _dtype(other)
 
 
 def _dtype(column: Column) -> Any:

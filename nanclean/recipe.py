@@ -240,6 +240,24 @@ class Recipe:
 
         return applied(self, table)
 
+    def transformer(self) -> Any:
+        """A transformer for scikit-learn's pipelines that applies this recipe, and whose `fit` never learns anything.
+
+        See `nanclean.transformer.Cleaner`. UsageError without scikit-learn, PolicyError (when it meets a table) for a
+        recipe that drops rows.
+
+        Examples
+        --------
+        >>> import numpy, nanclean
+        >>> recipe = nanclean.fit(numpy.array([[1.0], [3.0]]), rules=["c0: missing -> impute(mean)"])
+        >>> recipe.transformer().fit_transform(numpy.array([[numpy.nan], [7.0]]))
+        array([[2.],
+               [7.]])
+        """
+        from nanclean.transformer import Cleaner
+
+        return Cleaner(recipe=self)
+
     def column(self, name: str) -> TrainedColumn | None:
         """What it knows of a column of the training data."""
         return self.by_name.get(name)

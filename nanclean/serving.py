@@ -34,8 +34,8 @@ def applied(recipe: Recipe, table: object) -> Any:
         raise UsageError(
             "recipe.apply works on tables in memory", hint=f"nanclean.apply(recipe, {os.fspath(table)!r}, OUTPUT)"
         )
-    given: Given = registry.module("formats", "frame").given(table)
-    steps = fitting(recipe, given)
+    given = _given(table)
+    steps = _fitting(recipe, given)
     served = [_Served(recipe, given, name, steps) for name in _needed(steps)]
     carries: dict[Key, dict[str, Any]] = {}
     grown: dict[str, Growing] = {}
@@ -43,7 +43,9 @@ def applied(recipe: Recipe, table: object) -> Any:
     for start in range(0, max(given.rows, 1), given.batch):
         stop = min(start + given.batch, given.rows)
         raws = [column.cells(start, stop) for column in served]
-        held = {column.name: Held(column.view(raw), i) for i, (column, raw) in enumerate(zip(served, raws, strict=True))}
+        held = {
+            column.name: Held(column.view(raw), i) for i, (column, raw) in enumerate(zip(served, raws, strict=True))
+        }
         block, _ = run(steps, Block(Batch(start, stop - start, raws), held), carries)
         kept.append(block.numbers())
         for column in served:
@@ -54,7 +56,31 @@ def applied(recipe: Recipe, table: object) -> Any:
     return given.returned(list(_results(given, served, grown)), np.concatenate(kept) if dropped else None)
 
 
-def fitting(recipe: Recipe, given: Given) -> list[Step]:
+def names_of(table: object) -> list[str]:
+    """The names of the columns of a table in memory, as rules know them."""
+    return list(_given(table).names)
+
+
+def fitting(recipe: Recipe, table: object) -> list[Step]:
+    """The steps of a recipe that change something in such a table. RecipeError if the recipe does not fit it."""
+    return _fitting(recipe, _given(table))
+
+
+def columns_after(recipe: Recipe, names: Sequence[str]) -> list[tuple[str, str | None]]:
+    """The columns that a recipe makes of those with these names, and after which of them each new one is called."""
+    steps = [step for step in recipe.steps if step.fix is not None and step.column not in recipe.policy.label]
+    there = {name: Held(_all_missing(trained, 0), None) for name, trained in recipe.by_name.items()}
+    block, _ = run(steps, Block(Batch(0, 0, ()), there), {})
+    sources = {name: step.column for step in steps if step.fix is not None for name in step.fix.adds()}
+    kept = [(name, None) for name in names if name in block.columns or name not in there]
+    return [*kept, *((name, sources[name]) for name in block.columns if name in sources)]
+
+
+def _given(table: object) -> Given:
+    return cast("Given", registry.module("formats", "frame").given(table))
+
+
+def _fitting(recipe: Recipe, given: Given) -> list[Step]:
     """The steps that change something, if the table has their columns. RecipeError otherwise."""
     trained = [column.name for column in recipe.columns]
     if given.counted and len(given.names) != len(trained) and trained == [f"c{i}" for i in range(len(trained))]:
@@ -194,5 +220,3 @@ def _results(given: Given, served: Sequence[_Served], grown: Mapping[str, Growin
 
 def _look(column: Column) -> tuple[str, Any]:
     return column.type, cast(Any, column).values.dtype if isinstance(column, Numbers) else None
-
-

@@ -28,7 +28,7 @@ KEYS = {
     "Histogram": "edges counts",
     "Finding": "rule rule_text severity column count of share limit message hint rows lines where ranges policy_line",
     "Change": "rule column fix cells rows before after found detail",
-    "Output": "path rows rejected verified rejected_path recipe",
+    "Output": "path rows rejected verified rejected_path recipe format columns untouched copied",
     "Summary": "error warning info",
     "Run": "version passes seconds jobs memory policy versions",
 }

@@ -60,8 +60,8 @@ class Cut:
             looked_at |= bool(dropped)
             cells = self.bounds.cells(self.records[looked_at])
             place = np.cumsum(looked_at) - 1
-            for change in self.changes:
-                self._change(found, change, place[change.rows], cells)
+            for run in _side_by_side(self.changes):
+                self._change(found, run, place[run[0].rows], cells)
             for first, last in dropped:
                 self._drop_columns(found, first, last, cells)
             if dropped and self.width == 1 and self.kept:
@@ -81,13 +81,18 @@ class Cut:
         if self.width == 1 and self.style.width != 1:
             found.put(*self.bounds.blank)  # they would be records there
 
-    def _change(self, found: Splice, change: Change, place: np.ndarray, cells: Cells) -> None:
-        starts, stops = cells.starts(change.column)[place], cells.stops(change.column)[place]
-        codes = self.bounds.codes
-        marked = (codes.take(starts, mode="clip") == QUOTE) & (starts < stops)
-        if self.width == 1:  # to many readers a line without a character is no record
-            marked |= TextCells(change.texts).lengths == 0
-        found.put(starts, stops, change.encode(change.texts, marked), rank=change.column)
+    def _change(self, found: Splice, run: Sequence[Change], place: np.ndarray, cells: Cells) -> None:
+        """Cells that stand side by side get their texts as one."""
+        texts = []
+        for change in run:
+            starts, stops = cells.starts(change.column)[place], cells.stops(change.column)[place]
+            marked = (self.bounds.codes.take(starts, mode="clip") == QUOTE) & (starts < stops)
+            if self.width == 1:  # to many readers a line without a character is no record
+                marked |= TextCells(change.texts).lengths == 0
+            texts.append(change.encode(change.texts, marked))
+        first, last = run[0].column, run[-1].column
+        whole = texts[0] if len(texts) == 1 else joined(texts, bytes([self.style.delimiter]))
+        found.put(cells.starts(first)[place], cells.stops(last)[place], whole, rank=first)
 
     def _drop_columns(self, found: Splice, first: int, last: int, cells: Cells) -> None:
         """A run of columns, with the delimiter before it; or, at the beginning, with the one behind it."""
@@ -113,6 +118,18 @@ class Cut:
         cells = [one(b""), *self.added] if self.kept else list(self.added)
         delimiter = bytes([self.style.delimiter])
         found.put(ends, ends, joined(cells, delimiter), rank=self.style.width or 0)
+
+
+def _side_by_side(changes: Sequence[Change]) -> Iterator[list[Change]]:
+    """The changes of neighbouring columns in the very same rows."""
+    run: list[Change] = []
+    for change in sorted(changes, key=lambda change: change.column):
+        if run and (change.column != run[-1].column + 1 or not np.array_equal(change.rows, run[-1].rows)):
+            yield run
+            run = []
+        run.append(change)
+    if run:
+        yield run
 
 
 def _runs(columns: Sequence[int]) -> Iterator[tuple[int, int]]:

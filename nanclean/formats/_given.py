@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import numpy as np
 import pyarrow as pa
 
 from nanclean.batch import Raw
-from nanclean.column import Column, Numbers, Values
+from nanclean.column import Numbers
 from nanclean.errors import RuleError, UsageError
-from nanclean.formats._arrays import Part, layout, parts
+from nanclean.formats._arrays import layout, parts
 from nanclean.formats._columns import leaf_arrays, leaves
 from nanclean.formats._dialect import unique_names
 from nanclean.formats._returned import (
@@ -136,7 +136,7 @@ def _exactly(values: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
     whole = cast_values.astype(np.longdouble) == values.astype(np.longdouble)
     if not whole.all():
         raise RuleError(
-            f"{quoted(name)}: {values[np.argmin(whole)]} cannot stand in an array of {dtype}, which its neighbours need",
+            f"{quoted(name)}: {values[np.argmin(whole)]} cannot stand in an array of {dtype}, which others need",
             hint="hand over a table whose columns have types of their own: a DataFrame, or a dict of arrays",
         )
     return cast_values
@@ -210,7 +210,7 @@ class RecordTable(Given):
         return out.reshape(self.array.shape) if self.array.ndim != 1 else out
 
     def _dtype(
-        self, origins: dict[int | None, Result], made: dict[str, np.ndarray], added: Sequence[Result]
+        self, origins: Mapping[int, Result], made: Mapping[str, np.ndarray], added: Sequence[Result]
     ) -> np.dtype:
         """Fields may have another dtype, go and come; what is inside them may not."""
         own = self.array.dtype
@@ -243,27 +243,31 @@ class ArrowTable(Given):
         self.label, self.table, self.back = label, table, back
         self.names = tuple(leaf.name for leaf in leaves(table.schema))
         self.rows = table.num_rows
-        self.owners = [place for place, field in enumerate(table.schema) for _ in range(leaves_of(field.type))]
+        self.places = [
+            (place, child) for place, field in enumerate(table.schema) for child in range(leaves_of(field.type))
+        ]
+        """The column of each leaf, and which leaf of it that is."""
 
     def cells(self, i: int) -> Callable[[int, int], Raw]:
         return lambda start, stop: combined(self._leaf(i).slice(start, stop - start))
 
     def _leaf(self, i: int) -> pa.ChunkedArray:
-        place = self.owners[i]
+        place, child = self.places[i]
         column = self.table.column(place)
-        first = self.owners.index(place)
-        if self.owners.count(place) == 1 and leaves_of(column.type) == 1 and not _is_struct(column.type):
+        if not _is_struct(column.type):
             return column
         batch = pa.RecordBatch.from_arrays([combined(column)], ["x"])
-        return pa.chunked_array([leaf_arrays(batch)[i - first]])
+        return pa.chunked_array([leaf_arrays(batch)[child]])
 
     def returned(self, columns: Sequence[Result], kept: np.ndarray | None) -> Any:
         table = some(self.table, kept)
         results = {column.origin: column for column in columns if column.origin is not None}
+        below: list[list[int]] = [[] for _ in table.schema]
+        for i, (place, _) in enumerate(self.places):
+            below[place].append(i)
         arrays: list[Any] = []
         fields: list[pa.Field] = []
-        for place, field in enumerate(table.schema):
-            mine = [i for i, owner in enumerate(self.owners) if owner == place]
+        for place, (field, mine) in enumerate(zip(table.schema, below, strict=True)):
             column = table.column(place)
             if all(i in results and results[i].view is None for i in mine):
                 arrays.append(column)

@@ -362,10 +362,9 @@ def _checked(column: Numbers, untouched: Mask, type_: pa.DataType, refuse: _Refu
     if dtype.kind == "f":
         refuse.where(_rounded(values, cells, untouched), "is beyond what float64 holds exactly")
         refuse.where(_vanished(values, cells, untouched), "is too small for float64")
-    elif values.dtype.kind == "f":  # a batch with NaN
-        lost = np.isnan(values)
-        absent = lost if absent is None else absent | lost
-        values = _read_again(values, absent, cells, dtype)
+    elif values.dtype.kind == "f":  # the batch has something that is no integer
+        refuse.where(untouched & np.isnan(values), "is no integer")
+        refuse.where(_rounded(values, cells, untouched), "is beyond what float64 holds exactly")
     return _of_numbers(values.astype(dtype, copy=False), absent, type_, refuse.name)
 
 
@@ -402,17 +401,6 @@ def _rounded(values: np.ndarray, cells: Cells, untouched: Mask) -> Mask:
         if float(text) == float(values[place]) and int(float(text)) != int(text)  # else a rule has made it what it is
     ]
     return _mask(len(cells), np.array(found, np.int64))
-
-
-def _read_again(values: np.ndarray, absent: Mask, cells: Cells, dtype: np.dtype) -> np.ndarray:
-    """Integers that are held as float64, as they are written."""
-    bounds = np.iinfo(dtype)
-    inside = ~absent & (values >= float(bounds.min)) & (values < float(bounds.max))
-    found = np.where(inside, values, 0).astype(dtype)
-    for place, text in _long(cells, ~absent):
-        if float(text) == values[place]:
-            found[place] = int(text)
-    return found
 
 
 def _long(cells: Cells, some: Mask) -> Iterator[tuple[int, str]]:

@@ -193,7 +193,7 @@ def numpy_column(original: np.ndarray, result: Result) -> np.ndarray:
 
 
 def _numbers(original: np.ndarray, result: Result) -> np.ndarray:
-    """(cells,)"""
+    """(cells,): the values of all cells."""
     view = cast(Numbers, result.seen)
     lost = result.lost
     if lost is not None and not view.floating:
@@ -385,7 +385,26 @@ def arrow_column(original: pa.ChunkedArray, result: Result) -> pa.ChunkedArray |
         type_ = pa.from_numpy_dtype(view.values.dtype)
         if type_ == whole.type:  # the whole column at once is faster than some of its cells
             return of_view(view, type_, result.name)
-    return patched(whole, view, result.cells, result.name)
+    text = _without_views(whole)
+    made = patched(text, view, result.cells, result.name)
+    return made if text is whole else _with_views(made)
+
+
+def _without_views(array: pa.Array) -> pa.Array:
+    """Text as all of Arrow's functions know it; anything else as it is."""
+    if pa.types.is_dictionary(array.type):
+        words = _without_views(array.dictionary)
+        if words is array.dictionary:
+            return array
+        return pa.DictionaryArray.from_arrays(array.indices, words, ordered=array.type.ordered)
+    return array.cast(pa.large_string()) if str(array.type) == "string_view" else array
+
+
+def _with_views(array: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(array.type):
+        words = array.dictionary.cast(pa.string_view())
+        return pa.DictionaryArray.from_arrays(array.indices, words, ordered=array.type.ordered)
+    return array.cast(pa.string_view())
 
 
 def arrow_type(result: Result) -> pa.DataType:
@@ -402,7 +421,7 @@ def arrow_type(result: Result) -> pa.DataType:
 
 def fresh_arrow(result: Result) -> pa.Array:
     """A column that a rule has added."""
-    return of_view(result.view, arrow_type(result), result.name)
+    return of_view(result.seen, arrow_type(result), result.name)
 
 
 def combined(column: pa.ChunkedArray | pa.Array) -> pa.Array:

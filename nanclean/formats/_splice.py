@@ -43,6 +43,8 @@ class Splice:
         edges = np.empty(2 * n + 2, np.int64)
         edges[0], edges[-1] = 0, len(data)
         edges[1:-1:2], edges[2:-1:2] = starts[order], stops[order]
+        if (edges[1:] < edges[:-1]).any():  # Arrow would read memory that is not ours
+            raise ValueError("spans overlap, or lie outside of the bytes")
         segments = pa.Array.from_buffers(
             pa.large_binary(), 2 * n + 1, [None, pa.py_buffer(edges), pa.py_buffer(data)]
         )  # what stays and what goes, in turn

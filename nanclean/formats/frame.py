@@ -9,7 +9,7 @@ import datetime
 import math
 import numbers
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from nanclean.batch import Batch, Raw
-from nanclean.cells import bits, packed, packed_bits
+from nanclean.cells import bits, packed_bits
 from nanclean.column import Column, Numbers
 from nanclean.errors import InputError, RuleError, UsageError
 from nanclean.escaping import shortened
@@ -466,7 +466,7 @@ def given(table: object) -> Given:
         return ArrowTable(_table(table, label), label, _as_it_came(table))
     if isinstance(table, Mapping):
         return DictTable(table, label)
-    array = _as_array(table, label)
+    array, label = _as_array(table, label), label if label != "ndarray" else "array"
     if array.dtype.names is not None:
         if array.dtype.hasobject or isinstance(array, np.ma.MaskedArray):
             raise UsageError(f"{label}: has fields of objects, or that are masked", hint="hand over a dict of arrays")
@@ -598,7 +598,7 @@ def _pandas_column(series: Any, column: Result) -> Any:
     if column.view is None:
         return series
     dtype = series.dtype
-    if column.retyped and not (dtype == object and isinstance(column.seen, Lists)):
+    if column.retyped and not (isinstance(column.seen, Lists) and str(dtype) == "object"):
         return _fresh_pandas(column)
     if isinstance(dtype, np.dtype):
         if dtype.kind == "O":
@@ -684,7 +684,8 @@ class PolarsTable(Given):
         self.columns = [table] if self.single else table.get_columns()
         self.nested = any(isinstance(column.dtype, pl.Struct) for column in self.columns)
         if self.nested:
-            self._arrow = ArrowTable(_table(table if not self.single else table.to_frame(), label), label, lambda t: t)
+            whole = _polars_to_arrow(table.to_frame() if self.single else table)
+            self._arrow = ArrowTable(whole, label, lambda found: found)
             self.names: Sequence[str] = self._arrow.names
         else:
             self.names = unique_names([column.name or "c0" for column in self.columns])
@@ -692,7 +693,7 @@ class PolarsTable(Given):
     def cells(self, i: int) -> Callable[[int, int], Raw]:
         if self.nested:
             return self._arrow.cells(i)
-        whole = self.columns[i].to_arrow()
+        whole = _polars_to_arrow(self.columns[i])
         return lambda start, stop: whole.slice(start, stop - start)
 
     def returned(self, columns: Sequence[Result], kept: np.ndarray | None) -> Any:
@@ -711,10 +712,18 @@ class PolarsTable(Given):
                 series = self.columns[column.origin]
                 series = series if kept is None else series.gather(kept)
                 if column.view is not None:
-                    made = arrow_column(series.to_arrow(), column)
+                    made = arrow_column(_polars_to_arrow(series), column)
                     series = _polars(series.name, made, None if column.retyped else series.dtype)
                 found.append(series)
         return found[0] if self.single and len(found) == 1 else pl.DataFrame(found)
+
+
+def _polars_to_arrow(table: Any) -> Any:
+    """With types that all of Arrow's functions know."""
+    import polars as pl
+
+    oldest = {"compat_level": pl.CompatLevel.oldest()} if hasattr(pl, "CompatLevel") else {}
+    return table.to_arrow(**oldest)
 
 
 def _polars(name: str, array: pa.Array, dtype: Any) -> Any:
@@ -765,6 +774,7 @@ class DictTable(Given):
 
 def _value_back(values: Any, column: Result, kept: np.ndarray | None) -> Any:
     """A column of a dict as what it was."""
+    column = replace(column, origin=0)  # of a table of its own
     if _is_pandas(values):
         return PandasTable(values, "Series").returned([column], kept)
     if type(values).__module__.partition(".")[0] == "polars":

@@ -5,47 +5,36 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 import msgspec
 
 from nanclean.finding import Finding
 from nanclean.renderer import View
-from nanclean.renderers import _words as words
+from nanclean.renderers._beforeafter import before_after
 from nanclean.renderers._facts import Fact, blocks, facts, head_of, is_everywhere, margin_of
-from nanclean.renderers._layout import Line, Piece, cells, clipped, padded, piece, wrapped
+from nanclean.renderers._layout import WIDE, Line, cells, clipped, piece, ruler, width_of, wrapped
 from nanclean.report import STILL, Change, Output, Report
 from nanclean.wording import percent, several
 
 _NARROW = 56
 """Below so many cells a rule and its figures stand on lines of their own."""
-_WIDE = 110
-"""From here on there is room for the figures that are seldom asked for."""
-_RULER = 120
-"""Cells of the line below a head, so that those of two tables end together."""
 _LABEL = 10
 """Cells of the word before a line at the end."""
 _RULES = 24
 """So many rules are all shown; of more, those that did nothing are counted."""
-_COLUMNS = 16
-"""Columns with their figures."""
 _NAMES = 5
 """Columns of a finding that is still there."""
 _REASONS = 3
 """Findings that are named as the reason."""
-_DIGITS = 4
-"""Figures that agree in so many are called the same."""
-_MOST_DIGITS = 6
-_FIGURES = ("mean", "std", "max", "min", "median")
-"""The first ones stay longest where there is little room."""
-_ORDER = ("missing", "inf", "unparsable", "type", "mean", "std", "min", "median", "max")
 _STRANGE = frozenset(
     {"missing_column", "new_column", "changed_type", "unseen_category", "missing_rate", "training_rows"}
 )
 """Rules of findings that compare the data with those that a recipe was fitted on."""
+_IN_MEMORY = ("frame", "array")
+"""Formats of what has no command line."""
 _SEVERITIES = ("error", "warning", "info")
 _LONG = re.compile(r"(?<![\w.])-?\d+\.\d{3,}(?:e[+-]?\d+)?(?![\w.])")
 
@@ -55,7 +44,7 @@ def body(report: Report, output: Output, view: View) -> Iterator[Line]:
     own, still = divided(report)
     if not view.quiet:
         yield from _rules(report, view)
-        yield from _columns(report, output, view)
+        yield from before_after(report, output, view)
     found = facts(msgspec.structs.replace(report, findings=own))
     shown = [fact for fact in found if fact.severity != "info" or view.verbose]
     strange = [fact for fact in shown if fact.rule in _STRANGE]
@@ -160,7 +149,7 @@ def _rules(report: Report, view: View) -> Iterator[Line]:
         yield from wrapped([piece("no rule changes anything", "dim")], view.width)
         yield []
         return
-    room = max((view.width - 24) // 2, 24) if view.width >= _WIDE else 24
+    room = max((view.width - 24) // 2, 24) if view.width >= WIDE else 24
     rows: list[_Row] = []
     for changes in groups:
         rows.append(_Row.of(changes[0].rule, changes, room))
@@ -185,7 +174,7 @@ def _drawn(rows: Sequence[_Row], view: View) -> Iterator[Line]:
     last = min(last, free - first)
     titles = ("rule".ljust(first), "cells".rjust(middle[0]), "rows".rjust(middle[1]), "with")
     yield [piece("  ".join(titles), "dim")]
-    yield _ruler(first + sum(middle) + 6 + last, view)
+    yield ruler(first + sum(middle) + 6 + last, view)
     for row in rows:
         indent = 2 * row.inner
         name = wrapped([piece(row.name, _style(row))], first - indent)
@@ -194,7 +183,7 @@ def _drawn(rows: Sequence[_Row], view: View) -> Iterator[Line]:
             name = [name[0], *([piece("  "), *line] for line in wrapped(_rest(name[1:]), first - indent - 2))]
         for n in range(max(len(name), len(told))):
             left, right = (lines[n] if n < len(lines) else [] for lines in (name, told))
-            line = [piece(" " * indent), *left, piece(" " * (first - indent - _width(left)))]
+            line = [piece(" " * indent), *left, piece(" " * (first - indent - width_of(left)))]
             done, gone = (row.cells, row.rows) if n == 0 else ("", "")
             line.append(piece("  " + done.rjust(middle[0]), "dim" if done == "." else ""))
             line.append(piece("  " + gone.rjust(middle[1]) + "  ", "dim" if gone == "." else ""))
@@ -284,186 +273,6 @@ def _count(n: int) -> str:
     return f"{n:,}" if n else "."
 
 
-# --- what that did to the columns
-
-
-@dataclass(frozen=True)
-class _Moved:
-    """A column before and after."""
-
-    name: str
-    before: Mapping[str, Any]
-    after: Mapping[str, Any]
-
-    def pair(self, title: str) -> tuple[str, str]:
-        """A figure before and after; the second is empty where it is the same."""
-        if title == "inf":
-            before, after = (_infinities(figures) for figures in (self.before, self.after))
-        else:
-            before, after = self.before.get(title), self.after.get(title)
-        if title not in _FIGURES:
-            texts = [f"{n:,}" if isinstance(n, int) else clipped(str(n or ""), 20) for n in (before, after)]
-            return (texts[0], texts[1]) if texts[0] != texts[1] else ("" if title == "type" else ".", "")
-        if title == "mean":
-            before, after = (
-                _against(figures, value) for figures, value in ((self.before, before), (self.after, after))
-            )
-        return _pair(before, after)
-
-    def is_moved(self, title: str) -> bool:
-        """Whether a difference can be seen in the digits that a figure has elsewhere."""
-        if title not in _FIGURES:
-            return bool(self.pair(title)[1])
-        return words.number(self.before.get(title)) != words.number(self.after.get(title))
-
-    @property
-    def changed(self) -> bool:
-        return dict(self.before) != dict(self.after)
-
-    @property
-    def little(self) -> bool:
-        """Whether nothing but missing cells has changed as far as one can see."""
-        return not any(self.is_moved(title) for title in ("inf", "unparsable", "type", *_FIGURES))
-
-
-def _columns(report: Report, output: Output, view: View) -> Iterator[Line]:
-    """The columns whose figures are not what they were, and those that came and went."""
-    order = {column.name: n for n, column in enumerate(report.columns)}
-    first: dict[str, Change] = {}
-    for change in report.changes:
-        if change.column is not None:
-            first.setdefault(change.column, change)
-    gone = [name for name, change in first.items() if change.after is None and name in order]
-    new = [name for name in output.columns or () if name not in order]
-    moved = [_Moved(name, change.before, change.after) for name, change in first.items() if change.after is not None]
-    moved = [column for column in moved if column.changed and column.name in order]
-    moved.sort(key=lambda column: order[column.name])
-    much = [column for column in moved if not column.little]
-    little: dict[tuple[str, str, bool], list[str]] = {}
-    for column in moved:
-        if column.little:
-            numbers = isinstance(column.before.get("mean"), int | float)
-            little.setdefault((*column.pair("missing"), numbers), []).append(column.name)
-    most = len(much) if view.verbose else _COLUMNS
-    if not (much or little or gone or new):
-        return
-    yield from _figures(much[:most], view)
-    if len(much) > most:
-        yield [piece(f"and {several(len(much) - most, 'more column')} (-v)", "dim")]
-    for (before, after, numbers), names in little.items():
-        each = " each" if len(names) > 1 else ""
-        told = f"{before}{each} -> {after}" if after else ""
-        same = f"mean and std the same to {_DIGITS} digits" if numbers else ""
-        if not told and not same:
-            continue
-        yield from _named(names, [piece(told), piece(", " if told and same else "", "dim"), piece(same, "dim")], view)
-    for names, told, style in ((gone, "gone", "yellow"), (new, "new", "green")):
-        if names:
-            yield from _named(names, [piece(told, style)], view)
-    yield []
-
-
-def _figures(columns: Sequence[_Moved], view: View) -> Iterator[Line]:
-    """A table of figures before and after, as many as there is room for."""
-    if not columns:
-        return
-    wide = view.width >= _WIDE
-    titles = [
-        title for title in ("missing", "inf", "unparsable", "type", *_FIGURES)
-        if any(column.is_moved(title) or (column.pair(title)[1] and title in _FIGURES) for column in columns)
-        or (wide and title in _FIGURES and any(column.pair(title)[0] for column in columns))
-    ]  # fmt: skip
-    pairs = {title: [column.pair(title) for column in columns] for title in titles}
-    sides = {title: tuple(max(cells(text[side]) for text in pairs[title]) for side in (0, 1)) for title in titles}
-    widths = {title: max(len(title), sides[title][0] + (4 + sides[title][1] if sides[title][1] else 0))
-              for title in titles}  # fmt: skip
-    names = max(6, *(cells(piece(column.name)[0]) for column in columns))
-    least = min(names, 24 if not wide else 40)
-    while titles and least + sum(widths[title] + 2 for title in titles) > view.width:
-        if least > 12:
-            least = max(12, least - (least + sum(widths[title] + 2 for title in titles) - view.width))
-        else:
-            titles.pop()
-    titles.sort(key=_ORDER.index)
-    names = min(names, max(least, view.width - sum(widths[title] + 2 for title in titles)))
-    head = "column".ljust(names) + "".join("  " + title.rjust(_over(title, sides, widths)).ljust(widths[title])
-                                           for title in titles)  # fmt: skip
-    yield [piece(head, "dim")]
-    yield _ruler(names + sum(widths[title] + 2 for title in titles), view)
-    for n, column in enumerate(columns):
-        line = [piece(padded(clipped(column.name, names, view.unicode) or "''", names), "bold")]
-        for title in titles:
-            line.append(piece("  "))
-            line += _arrow(*pairs[title][n], sides[title], widths[title])
-        yield line
-
-
-def _over(title: str, sides: Mapping[str, tuple[int, ...]], widths: Mapping[str, int]) -> int:
-    """Where the title of a pair ends: in its middle."""
-    return widths[title] if not sides[title][1] else max(len(title), (widths[title] + len(title)) // 2)
-
-
-def _arrow(before: str, after: str, sides: tuple[int, ...], width: int) -> Iterator[Piece]:
-    """A pair below its title, the arrows below each other; one that did not change stays in the shade."""
-    whole = sides[0] + (4 + sides[1] if sides[1] else 0)
-    yield piece(" " * (width - whole))
-    yield piece(padded(before, sides[0], right=True), "dim")
-    if after:
-        yield piece(" -> ", "dim")
-        yield piece(padded(after, sides[1]))
-    else:
-        yield piece(" " * (whole - sides[0]))
-
-
-def _named(names: Sequence[str], told: Line, view: View) -> Iterator[Line]:
-    """Columns of which the same is to be said."""
-    room = max(view.width - _width(told) - 2, 12)
-    together = " ".join(clipped(name, 40, view.unicode) or "''" for name in names[: None if view.verbose else _NAMES])
-    if not view.verbose and (len(names) >= _NAMES or cells(together) > room):
-        more = f" + {len(names) - 1:,} more" if len(names) > 1 else ""
-        together = clipped(names[0], max(room - len(more), 4), view.unicode) + more
-    yield from wrapped([piece(together, "bold"), piece("  "), *told], view.width)
-
-
-def _pair(before: object, after: object) -> tuple[str, str]:
-    """Two figures with as many digits as show their difference; only one where six digits do not."""
-    if before is None and after is None:
-        return "", ""
-    if _is_text(before) or _is_text(after):
-        return "", ""  # times and texts have no room here
-    texts = _figure(before), _figure(after)
-    if texts[0] != texts[1] or not isinstance(before, int | float) or not isinstance(after, int | float):
-        return texts if texts[0] != texts[1] else (texts[0], "")
-    for digits in range(_DIGITS + 1, _MOST_DIGITS + 1):
-        longer = f"{before:#.{digits}g}".removesuffix("."), f"{after:#.{digits}g}".removesuffix(".")
-        if longer[0] != longer[1]:
-            return longer
-    return texts[0], ""
-
-
-def _figure(value: object) -> str:
-    return "none" if value is None else "~0" if value is _NEAR_ZERO else words.number(value)
-
-
-def _is_text(value: object) -> bool:
-    return not (value is None or value is _NEAR_ZERO or isinstance(value, int | float))
-
-
-_NEAR_ZERO = object()
-"""What rounding has left of zero."""
-
-
-def _against(figures: Mapping[str, Any], mean: Any) -> Any:
-    """A mean, or that it is next to nothing beside the standard deviation."""
-    std = figures.get("std")
-    return _NEAR_ZERO if std and mean and abs(mean) < 1e-9 * std else mean
-
-
-def _infinities(figures: Mapping[str, Any]) -> int | None:
-    counts = [figures.get("pos_inf"), figures.get("neg_inf")]
-    return None if None in counts else sum(count or 0 for count in counts)
-
-
 # --- what is still there, and how it ended
 
 
@@ -483,7 +292,7 @@ def _left(found: Sequence[Fact], output: Output, view: View) -> Iterator[Line]:
         text = told + (f" and {rest:,} more (-v)" if rest > 0 else "")
         head = head_of(fact)
         if view.width - margin >= 24:
-            space = piece(" " * (margin - _width(head)))
+            space = piece(" " * (margin - width_of(head)))
             yield from _hanging([*head, space], [piece(text)], margin, view.width)
         else:
             yield from wrapped(head, view.width)
@@ -518,7 +327,8 @@ def _end(report: Report, output: Output, view: View) -> Iterator[Line]:
     if not view.quiet and output.verified:
         yield from _hanging([piece("verified:".ljust(_LABEL), "green")], [piece(_proof(report, output))], _LABEL,
                             view.width)  # fmt: skip
-    yield from _hanging([piece("written:".ljust(_LABEL))], _files(output), _LABEL, view.width)
+    files = _files(output) if output.path is not None else [piece(_nothing(report), "bold")]
+    yield from _hanging([piece("written:".ljust(_LABEL))], files, _LABEL, view.width)
     if not view.quiet:
         yield from _next(report, output, view)
 
@@ -567,11 +377,13 @@ def _proof(report: Report, output: Output) -> str:
     return "; ".join(parts)
 
 
+def _nothing(report: Report) -> str:
+    return "nothing" if report.source.format in _IN_MEMORY else "nothing (--dry-run)"
+
+
 def _files(output: Output) -> Line:
-    if output.path is None:
-        return [piece("nothing (--dry-run)", "bold")]
     columns = "" if output.columns is None else f" x {several(len(output.columns), 'column')}"
-    files = [piece(output.path, "bold"), piece(f" ({several(output.rows, 'row')}{columns})")]
+    files = [piece(output.path or "", "bold"), piece(f" ({several(output.rows, 'row')}{columns})")]
     if output.rejected_path is not None:
         files += [piece(", "), piece(output.rejected_path, "bold"), piece(f" ({several(output.rejected, 'row')})")]
     if output.recipe is not None:
@@ -584,7 +396,7 @@ def _next(report: Report, output: Output, view: View) -> Iterator[Line]:
         head = "Next, for the test split: " if report.command == "fix" and output.recipe is not None else "Next: "
         command = view.next.format(path=shlex.quote(report.source.path))
         yield from wrapped([piece(head, "dim"), piece(command)], view.width)
-    elif output.path is None and not is_idle(report, output):
+    elif output.path is None and not is_idle(report, output) and report.source.format not in _IN_MEMORY:
         stem, suffix = os.path.splitext(os.path.basename(report.source.path))
         name = shlex.quote(f"{stem}.clean{suffix}") if suffix and stem else "OUT"
         yield from wrapped(
@@ -599,11 +411,3 @@ def _hanging(head: Line, text: Line, indent: int, width: int) -> Iterator[Line]:
         return
     for n, line in enumerate(wrapped(text, width - indent)):
         yield [*head, *line] if n == 0 else [piece(" " * indent), *line]
-
-
-def _ruler(width: int, view: View) -> Line:
-    return [piece(("─" if view.unicode else "-") * (view.width if view.width <= _RULER else max(width, _RULER)), "dim")]
-
-
-def _width(line: Iterable[Piece]) -> int:
-    return sum(cells(text) for text, _ in line)

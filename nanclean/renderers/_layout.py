@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 Piece = tuple[str, str]
 """Text and its style, in the words of rich ("bold red"); "" is plain."""
 Line = list[Piece]
+WIDE = 110
+"""From here on there is room for what is seldom asked for."""
+_RULER = 120
+"""Cells of the line below a head, so that those of two tables end together."""
 
 
 def piece(text: str, style: str = "") -> Piece:
@@ -107,6 +111,16 @@ def _trimmed(line: Line) -> Line:
     while line and line[-1][0].isspace():
         line.pop()
     return line
+
+
+def ruler(width: int, view: View) -> Line:
+    """The line below the head of a table."""
+    return [piece(("─" if view.unicode else "-") * (view.width if view.width <= _RULER else max(width, _RULER)), "dim")]
+
+
+def width_of(line: Iterable[Piece]) -> int:
+    """How wide a line is."""
+    return sum(cells(text) for text, _ in line)
 
 
 def write(lines: Iterable[Line], stream: TextIO, view: View) -> None:

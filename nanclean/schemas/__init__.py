@@ -11,11 +11,13 @@ FOLDER = Path(__file__).parent
 
 def written() -> dict[str, str]:
     """The text of each schema by the name of its file."""
+    from nanclean.recipe import RecipeFile
     from nanclean.report import Report
     from nanclean.schemas.policy import schema
 
     return {
         "policy-1.json": _text(schema()),
+        "recipe-1.json": _text(_of_model(RecipeFile, "nanclean.recipe/1")),
         "report-1.json": _text(_of_model(Report, "nanclean.report/1")),
     }
 

@@ -31,7 +31,7 @@ from nanclean.errors import InputError, OutputError, UsageError
 from nanclean.format import ReadOptions, Source
 from nanclean.formats import _layout, _pieces, _textfile
 from nanclean.formats import csv as csv_format
-from nanclean.formats._celltext import numbers, texts_of
+from nanclean.formats._celltext import _read_back, numbers, texts_of
 from nanclean.formats._splice import Splice
 from nanclean.lexical import decode
 from nanclean.opening import opened
@@ -422,6 +422,15 @@ def test_spans_are_replaced_in_any_order_of_putting(data: st.DataObject) -> None
     assert (source if splice.empty else bytes(splice.applied(source))) == wanted
 
 
+@pytest.mark.parametrize("spans", [[(0, 3), (2, 4)], [(2, 9)], [(-1, 2)], [(3, 2)]])
+def test_spans_that_cannot_be_are_refused(spans: list[tuple[int, int]]) -> None:
+    splice = Splice()
+    splice.put(*(np.array(edge) for edge in zip(*spans, strict=True)))
+
+    with pytest.raises(ValueError, match="spans overlap"):
+        splice.applied(b"12345")
+
+
 @given(st.lists(st.floats(width=64)), st.sampled_from([np.float64, np.float32, np.float16]))
 @settings(deadline=None)
 def test_a_number_reads_back_as_itself_and_a_float_looks_like_one(values: list[float], dtype: type) -> None:
@@ -458,6 +467,12 @@ def significant(text: str) -> str:
 )
 def test_integers_that_stand_in_floats_are_written_as_such(values: list[float], wanted: list[str]) -> None:
     assert numbers(np.array(values), whole=True).to_pylist() == wanted
+
+
+def test_a_text_that_reads_back_as_another_number_is_not_kept() -> None:
+    x = np.array([0.5, 1.5, np.nan], np.float32)
+
+    assert _read_back(x, texts(["0.5", "1.6", "nan"])).to_pylist() == ["0.5", "1.5", "nan"]
 
 
 def test_rounding_twice_does_not_miss_a_float32() -> None:
@@ -521,6 +536,16 @@ def test_when_every_row_goes_the_blank_lines_stay(tmp_path: Path) -> None:
     assert fixed(tmp_path, b"a,b\n1,2\n\n3,4\n\n", none, ["integer", "integer"]).data == b"a,b\n\n\n"
 
 
+def test_blank_lines_at_the_end_go_where_they_would_be_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shrink(monkeypatch, 5)
+    source = opened(str(_file(tmp_path, b"a,b\n1,2\n" + b"\n" * 60)))
+
+    written = write(source, outs_of(source)[:1], lambda block: block.having("b", None), tmp_path / "out.csv")
+
+    assert written.data == b"a\n1\n"
+    assert written.columns == [["1"]]
+
+
 def test_ragged_records_are_left_out(tmp_path: Path) -> None:
     content = b'a,b\n1,2\n3\n"4,5",6,7\n8,9\n\n10,11'
 
@@ -582,7 +607,7 @@ def test_booleans_are_spelled_as_in_the_file(tmp_path: Path) -> None:
     [
         (np.int64, b"1.0\n-0.0\n007\n1e3\nNA\n", b"1\n0\n007\n1000\nNA\n"),
         (np.int32, b"1.0\n-0.0\n7\n1e3\nNA\n", b"1\n0\n7\n1000\nNA\n"),
-        (np.float32, b"0.1234567891\n1.5\n7\nNA\ninf\n", b"0.12345679\n1.5\n7.0\nNA\ninf\n"),
+        (np.float32, b"0.1234567891\n1.5\n7\nNaN\nInf\n", b"0.12345679\n1.5\n7.0\nNaN\nInf\n"),
     ],
 )
 def test_a_cast_writes_the_cells_whose_text_is_another(

@@ -15,6 +15,7 @@ from rich.cells import cell_len
 import nanclean
 from nanclean.renderer import View, render
 from nanclean.renderers import _changes
+from nanclean.renderers._beforeafter import pair_of
 from nanclean.report import STILL, Output, Report
 from tests import reports
 
@@ -128,6 +129,7 @@ def test_what_is_still_there_is_told_apart_from_what_the_rules_say() -> None:
     text = shown(report)
     assert "still in the output:\nwarning  constant    y\n" in text
     assert "fix:" not in text
+    assert text.endswith("written:  nothing\n")  # a table in memory has no command line
 
 
 def test_a_dry_run_writes_nothing_and_says_what_to_type() -> None:
@@ -166,6 +168,14 @@ def test_by_default_what_is_still_there_is_no_reason_to_refuse() -> None:
     assert "x nothing written, because of 9 findings (--fail-on warning)\n" in text
     assert "  and 6 more (-v)\n" in text
     assert _changes.reasons(reports.fixed(), View(fail_on="warning")) == []
+    worse = [
+        msgspec.structs.replace(finding, severity="error") if finding.rule == "isolated" else finding
+        for finding in reports.refused().findings
+    ]
+    assert len(_changes.reasons(msgspec.structs.replace(reports.refused(), findings=worse), View(fail_on="error"))) == 1
+    assert _changes.reasons(msgspec.structs.replace(reports.refused(), findings=worse[1:]), View(fail_on="error")) == [
+        "wind_speed: isolated: 1 of 26,115 (<0.1%), still in the output"
+    ]
 
 
 def test_dropped_rows_that_nobody_keeps_are_not_set_aside() -> None:
@@ -215,12 +225,12 @@ def test_a_wide_terminal_shows_the_figures_that_did_not_change_and_what_was_lear
     ],
 )
 def test_figures_have_as_many_digits_as_show_a_difference(before: object, after: object, told: tuple[str, str]) -> None:
-    assert _changes._pair(before, after) == told
+    assert pair_of(before, after) == told
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
 def test_a_shown_difference_is_true_and_one_of_a_thousandth_is_shown(before: float, after: float) -> None:
-    first, second = _changes._pair(before, after)
+    first, second = pair_of(before, after)
     assert not second or (before < after) == (float(first) < float(second))
     if second == "" and before != after:
         assert abs(before / 2 - after / 2) <= 1e-3 * max(abs(before), abs(after))
