@@ -25,7 +25,8 @@ from nanclean.scanning import RANK, Scan
 
 if TYPE_CHECKING:
     from nanclean.explaining import ExplainedRow
-    from nanclean.fixing import Fixing, Wish
+    from nanclean.fixing import Fixing
+    from nanclean.outputs import Wish
     from nanclean.recipe import Recipe
     from nanclean.report import Change
 
@@ -235,7 +236,7 @@ def fit(source: object, output: str | os.PathLike[str] | None = None, *, force: 
     2.0
     """
     from nanclean.draft import refuse
-    from nanclean.fixing import write_text
+    from nanclean.outputs import write_text
 
     if output is not None:
         refuse(os.fspath(output), force=force, inputs=_paths(source))
@@ -319,7 +320,7 @@ def explain(source: object, *, row: int, **options: Any) -> ExplainedRow:
 
 def would_change(source: object, **options: Any) -> list[Change]:
     """What `fix` would change, a line for each rule and column; nothing without a rule. Parameters as for `fix`."""
-    from nanclean.fixing import Wish
+    from nanclean.outputs import Wish
 
     with _fixing(source, "fix", needed=False, **options) as work:
         return list(work.report(Wish()).changes) if work.policy.rules else []
@@ -336,7 +337,7 @@ def _wish(
 ) -> Wish:
     """What is to be written. Errors about the names of files are told before anything is read."""
     from nanclean.draft import refuse
-    from nanclean.fixing import Wish, format_of, rejected_path
+    from nanclean.outputs import Wish, format_of, rejected_path
 
     if fail_on is not None:
         _known_severity(fail_on)

@@ -6,7 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from nanclean.batch import Batch
+import pyarrow as pa
+
+from nanclean.batch import Batch, Raw
 from nanclean.block import Block, Held
 from nanclean.column import Column, Numbers, Values
 from nanclean.engine import Engine
@@ -102,20 +104,24 @@ class Chain:
 
     def blocks(self, split: Split, wanted: Collection[str]) -> Iterator[Block]:
         """All rows and columns of a split as they were read; only some columns are looked into."""
-        for batch in split.batches():
-            columns = {}
-            for i, (name, raw) in enumerate(zip(self.names, batch.columns, strict=True)):
-                if name in wanted:
-                    columns[name] = Held(self.reading.column(i, raw)[0], i)
-                else:
-                    columns[name] = Held(_closed(self.reading.types[i], batch.rows), i)
+        kept = self.memory.splits.get(split.index)
+        for number, batch in enumerate(split.batches()):
+            known = {} if kept is None else kept[number][1]
+            columns = {
+                name: Held(self._view(i, raw, batch.rows, known.get(i), name in wanted), i)
+                for i, (name, raw) in enumerate(zip(self.names, batch.columns, strict=True))
+            }
             yield Block(batch, columns)
+
+    def _view(self, i: int, raw: Raw, rows: int, known: Column | None, wanted: bool) -> Column:
+        if not wanted:
+            return Values(type=self.reading.types[i], rows=rows, cells=rows)  # nobody looks into it
+        if known is None:
+            return self.reading.column(i, raw)[0]
+        if isinstance(known, Numbers) and isinstance(raw, pa.Array):
+            known.text = raw
+        return known
 
 
 def _bare(batch: Batch) -> Batch:
     return Batch(batch.start, batch.rows, (), batch.ragged)
-
-
-def _closed(type_: str, rows: int) -> Column:
-    """A column that nobody looks into."""
-    return Values(type=type_, rows=rows, cells=rows)

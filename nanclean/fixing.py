@@ -2,59 +2,39 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import msgspec
 
-from nanclean import finding as findings
 from nanclean import registry
-from nanclean.after import After
 from nanclean.budget import demand
 from nanclean.chain import Chain
 from nanclean.cleaning import TAGS, Cleaning, Outcome, Sink, rejected_outs
 from nanclean.column import Column
 from nanclean.draft import Draft
 from nanclean.engines.local import Local
-from nanclean.errors import InputError, RecipeError, UsageError
-from nanclean.finding import Finding
+from nanclean.errors import InputError, RecipeError
 from nanclean.fingerprint import Overlap
 from nanclean.fitting import Fit
 from nanclean.format import ReadOptions, Source
+from nanclean.outputs import Wish, copy, format_of, options_for, rejected_path, write_text
 from nanclean.pipeline import Progress
-from nanclean.policy import Check, Policy
+from nanclean.policy import Policy
 from nanclean.profile import Profile
 from nanclean.recipe import Recipe, TrainedColumn, made_now
-from nanclean.report import STILL, Change, Output, Report, Summary
+from nanclean.report import Report
 from nanclean.resolving import Resolved, resolved
-from nanclean.scanning import RANK, Scan
+from nanclean.rule import Spelling
+from nanclean.scanning import Scan
 from nanclean.statistics import Figures
 from nanclean.steps import Step
-from nanclean.strangeness import strange
-from nanclean.target import Out, Target
+from nanclean.target import Out, Target, is_like
+from nanclean.telling import Telling
 from nanclean.tokens import PANDAS, Words
 from nanclean.verify import verify
 from nanclean.wording import listed, quoted, several
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is to be written, and how."""
-
-    output: str | None = None
-    """None: nothing; the rules run all the same, and the report tells what they would do."""
-    rejected: str | None = None
-    """Where dropped rows go. None: beside the output."""
-    keep_rejected: bool = True
-    recipe: str | None = None
-    """Where the recipe goes."""
-    fail_on: str | None = None
-    """None: errors of the policy's own rules stop the output, and what is still in it does not."""
-    disjoint: bool = False
-    """Warn of rows of the training data."""
 
 
 @dataclass
@@ -92,11 +72,36 @@ class Fixing:
         """What the data are like before anything is changed."""
         if self.source.lexical and self.recipe is None:
             self._resolve_names()
-        policy = self.policy if self.recipe is None else _without_rules(self.policy, self.names)
+        policy = self.policy if self.recipe is None else self._as_trained(self.policy.without_rules(self.names))
         self.scan = Scan(self.source, policy, self.options.decimal, self.jobs, self.memory, self.values, self.progress)
         self.reading, self.profile = self.scan.measured()
         self.figures = dict(zip(self.names, self._all_figures(), strict=True))
         self.source.check()
+
+    def _as_trained(self, policy: Policy) -> Policy:
+        """Text is read as what it was in the training data: a column of a small file may look like something else."""
+        if not self.source.lexical or self.recipe is None:
+            return policy
+        types = {column.name: column.type for column in self.recipe.columns if column.type in READ_AS_TRAINED}
+        columns = {
+            name: replace(policy.columns.get(name, Spelling()), type=types[name])
+            for name in self.names
+            if name in types
+        }
+        return replace(policy, columns={**policy.columns, **columns})
+
+    def types_found(self) -> list[str]:
+        """What the columns are, whatever they were read as; one without any value is what it was in training."""
+        found = list(self.reading.types)
+        if self.recipe is None or not self.source.lexical:
+            return found
+        for i, name in enumerate(self.names):
+            trained, classes = self.recipe.column(name), self.profile.classes[i]
+            if trained is None:
+                continue
+            like = not classes.counted or trained.type == "text" or (classes.settle(), trained.type) in ALIKE
+            found[i] = trained.type if like else classes.settle()
+        return found
 
     def _all_figures(self) -> Iterable[Figures]:
         figures = self.scan.figures(self.reading, self.profile)
@@ -160,7 +165,7 @@ class Fixing:
 
     def _trained(self, i: int, name: str) -> TrainedColumn:
         figures = self.figures[name]
-        column = self._columns()[i]
+        column = self.columns()[i]
         values = getattr(column, "values", None)
         count = figures["count"]
         return TrainedColumn(
@@ -173,7 +178,7 @@ class Fixing:
             categories=categories(self.profile, i),
         )
 
-    def _columns(self) -> list[Column]:
+    def columns(self) -> list[Column]:
         if not hasattr(self, "_known_columns"):
             self._known_columns = self.chain().columns()
         return self._known_columns
@@ -207,7 +212,7 @@ class Fixing:
             for sink in sinks:
                 sink.target.finish()
             self.source.check()
-            report = self._told(wish, outcome, outs)
+            report = Telling(self, wish, outcome, outs).report()
             demand(self.policy.budget, report, outcome, self.policy.rules, self.steps)
             if report.exit_code or wish.output is None:
                 return report
@@ -224,7 +229,7 @@ class Fixing:
         from nanclean.block import Block, Held
         from nanclean.steps import run
 
-        held = {name: Held(view, i) for i, (name, view) in enumerate(zip(self.names, self._columns(), strict=True))}
+        held = {name: Held(view, i) for i, (name, view) in enumerate(zip(self.names, self.columns(), strict=True))}
         block, _ = run(self.steps, Block(Batch(0, 0, ()), held), {})
         changed = {step.column for step in self.steps if step.fix is not None and step.fix.changes}
         return [
@@ -246,7 +251,7 @@ class Fixing:
         draft = Draft(path)
         drafts.append(draft)
         target: Target = registry.module("formats", format).target(
-            self.source, outs, draft.path, _options(self.options, path)
+            self.source, outs, draft.path, options_for(self.options, path)
         )
         text = target.fields and target.fields[0].type is None
         typed = outs[: len(outs) - tags]
@@ -268,7 +273,7 @@ class Fixing:
         path = rejected_path(wish)
         if path is None or not self._drops():
             return None
-        return self._sink(path, rejected_outs(self.names, self._columns()), drafts, sinks, len(TAGS))
+        return self._sink(path, rejected_outs(self.names, self.columns()), drafts, sinks, len(TAGS))
 
     def _drops(self) -> bool:
         """Whether a row may be dropped."""
@@ -324,20 +329,20 @@ class Fixing:
             output = msgspec.structs.replace(output, recipe=wish.recipe)
         return msgspec.structs.replace(report, output=output)
 
-    def _same(self, outcome: Outcome, outs: Sequence[Out]) -> int:
+    def same(self, outcome: Outcome, outs: Sequence[Out]) -> int:
         """How many columns of the source come through without a changed cell."""
         cells = outcome.tally.cells
         changed = {name for (_, name), count in cells.items() if count}
-        columns = self._columns()
+        columns = self.columns()
         return sum(
-            out.origin is not None and out.name not in changed and _is_like(out.view, columns[out.origin])
+            out.origin is not None and out.name not in changed and is_like(out.view, columns[out.origin])
             for out in outs
         )
 
     def _untouched(self, outcome: Outcome, outs: Sequence[Out]) -> bool:
         """Whether the rules have changed nothing at all."""
         same = [out.name for out in outs] == self.names and not outcome.rejected
-        retyped = not all(_is_like(out.view, view) for out, view in zip(outs, self._columns(), strict=False))
+        retyped = not all(is_like(out.view, view) for out, view in zip(outs, self.columns(), strict=False))
         return same and not retyped and not any(outcome.tally.cells.values())
 
     def _write_recipe(self, path: str, recipe: Recipe) -> None:
@@ -345,124 +350,17 @@ class Fixing:
 
     # --- telling
 
-    def _told(self, wish: Wish, outcome: Outcome, outs: Sequence[Out]) -> Report:
-        after = self._after(outcome, outs)
-        report = self.scan.assembled(self.reading, self.profile, self.figures_by_place(), [], self.started)
-        found = [*self._of_rules(outcome), *self._remarks(), *self._strange(outcome)]
-        left = [_still(finding) for finding in after.findings if finding.severity != "info"]
-        limit = RANK[wish.fail_on or "error"]
-        judged = found if wish.fail_on is None else [*found, *left]
-        worst = min((RANK[finding.severity] for finding in judged), default=3)
-        every = sorted([*found, *left], key=lambda finding: RANK[finding.severity])
-        return msgspec.structs.replace(
-            report,
-            command=self.command,
-            exit_code=int(worst <= limit),
-            findings=every,
-            summary=Summary.of(every),
-            changes=self._changes(outcome, after),
-            output=Output(
-                path=wish.output,
-                rows=outcome.kept,
-                rejected=outcome.rejected,
-                verified=False,
-                format=None if wish.output is None else format_of(wish.output),
-                columns=[out.name for out in outs],
-                untouched=self._same(outcome, outs),
-            ),
-            run=msgspec.structs.replace(
-                report.run,
-                policy=self.policy.description,
-                passes=self.scan.table.passes + self.passes,
-                seconds=round(time.monotonic() - self.started, 3),
-            ),
-        )
-
     def figures_by_place(self) -> dict[int, Figures]:
         return {i: self.figures[name] for i, name in enumerate(self.names)}
-
-    def _after(self, outcome: Outcome, outs: Sequence[Out]) -> Report:
-        """The report of the output, without its having to be written: built-in checks, and figures."""
-        columns = {out.name: out.view for out in outs}
-        chain = self.chain(self.steps)
-        source = After(chain, self.steps, columns, outcome.kept, outcome.starts, frozenset(columns))
-        policy = replace(
-            _without_rules(self.policy, list(columns)), columns={}, missing=(), trainer=self.policy.trainer
-        )
-        self.scan.table.memory.splits.clear()
-        jobs = 1 if chain.ordered else self.jobs
-        scan = Scan(source, policy, self.options.decimal, jobs, self.memory, self.values, self.progress)
-        report = scan.report("never", self.started)
-        self.passes += report.run.passes or 0
-        return report
-
-    def _changes(self, outcome: Outcome, after: Report) -> list[Change]:
-        changes = []
-        for step in self.steps:
-            if step.fix is None:
-                continue
-            changes.append(
-                Change(
-                    rule=str(self.policy.rules[step.rule]),
-                    column=step.column,
-                    fix=str(step.fix),
-                    found=None if step.find is None else outcome.tally.found[step.key],
-                    cells=outcome.tally.cells[step.key],
-                    rows=outcome.tally.rows[step.key],
-                    detail=step.fix.told() or None,
-                    before=_summary(self.figures.get(step.column)),
-                    after=_builtins(after, step.column),
-                )
-            )
-        if self.resolved.ragged is not None:
-            rule = self.policy.rules[self.resolved.ragged]
-            changes.append(Change(rule=str(rule), column=None, fix=str(rule.fix), rows=outcome.ragged))
-        return changes
-
-    def _of_rules(self, outcome: Outcome) -> list[Finding]:
-        """What limits and rules without a fix have to say."""
-        found: list[Finding] = []
-        for step in self.steps:
-            rule = self.policy.rules[step.rule]
-            hits = outcome.tally.hits.get(step.key)
-            if step.find is None or hits is None or (rule.limit is None and step.fix is not None):
-                continue
-            severity = rule.severity or "error"
-            check = Check(
-                step.find, None, severity, rule.limit, str(rule), rule.line, rule.name, settled=True,
-                where=rule.where, fixed=step.fix is not None,
-            )  # fmt: skip
-            figures = {**self.figures.get(step.column, {}), "name": step.column}
-            figures["count"] = outcome.tally.reached[step.key]
-            lines = self.source.lines(hits.first)
-            where = self.source.where(hits.first) if lines is None else [f"line {line}" for line in lines]
-            told = findings.of_column(check, figures, hits, values=self.values, where=where, lines=lines)
-            if told is not None:
-                found.append(told)
-        return found
-
-    def _remarks(self) -> list[Finding]:
-        said = [(text, "warning") for text in self.resolved.warnings] + [
-            (text, "info") for text in self.resolved.skipped
-        ]
-        return [
-            Finding(rule="policy", rule_text=text, severity=severity, message=text)  # type: ignore[arg-type]
-            for text, severity in said
-        ]
-
-    def _strange(self, outcome: Outcome) -> list[Finding]:
-        if self.recipe is None:
-            return []
-        return strange(self.recipe, self.names, self.reading.types, self.figures, self.profile, outcome)
 
     def _refuse_strangers(self) -> None:
         """RecipeError if a column that the recipe works on is not there, or is of another kind."""
         assert self.recipe is not None
         added = {name for step in self.recipe.steps if step.fix is not None for name in step.fix.adds()}
-        there = sorted(added & set(self.names))
+        there = [quoted(name) for name in sorted(added & set(self.names))]
         if there:
             raise RecipeError(
-                f"{self.source.path}: the recipe adds {listed([quoted(name) for name in there])}, which is there already",
+                f"{self.source.path}: the recipe adds {listed(there)}, which is there already",
                 hint="is it the output of this recipe? apply it to the file as it was",
             )
         needed = {
@@ -477,23 +375,25 @@ class Fixing:
                 f"which {'is' if len(missing) == 1 else 'are'} not there",
                 hint=f"is it {quoted(near)} here? rename it" if near else "is it the right file for this recipe?",
             )
+        found = dict(zip(self.names, self.types_found(), strict=True))
+        for step in self.recipe.steps:
+            trained, type_ = self.recipe.column(step.column), found.get(step.column)
+            if trained is None or type_ is None or _kind(type_) == _kind(trained.type) or trained.type == "text":
+                continue
+            if _bound(step) or any(part is not None and type_ not in part.applies for part in (step.find, step.fix)):
+                raise RecipeError(
+                    f"{self.source.path}: {quoted(step.column)} is {type_} here, and was {trained.type} in the "
+                    "training data",
+                    hint="repair the file, or fit a recipe on data of this kind",
+                )
 
 
+READ_AS_TRAINED = frozenset({"float", "text", "boolean", "time"})
+"""Types that the text of a later file is read as. Integers are not among them: it may hold fractions."""
+ALIKE = frozenset({("integer", "float")})
+"""What a column looks like, and what it was in training, where that is the same to every rule."""
 READABLE = frozenset({"integer", "float", "text", "boolean"})
 """Types of columns whose text is read back and compared with the values before it is written."""
-
-
-def _without_rules(policy: Policy, names: Collection[str]) -> Policy:
-    """A policy with the built-in checks alone, for a table with these columns."""
-    return replace(
-        policy,
-        rules=(),
-        ignore=(),
-        budget=None,
-        columns={name: spelling for name, spelling in policy.columns.items() if name in names},
-        label=tuple(name for name in policy.label if name in names),
-        id=tuple(name for name in policy.id if name in names),
-    )
 
 
 def categories(profile: Profile, i: int) -> list[str] | None:
@@ -505,87 +405,12 @@ def categories(profile: Profile, i: int) -> list[str] | None:
     return sorted(map(str, counts))
 
 
-def format_of(path: str) -> str:
-    """The format that a file name asks for. UsageError if there is none."""
-    suffix = os.path.splitext(path)[1].lower()
-    for name in registry.names("formats"):
-        module_suffixes = getattr(registry.module("formats", name), "suffixes", ())
-        if suffix and suffix in module_suffixes:
-            return name
-    known = ".csv, .parquet or .npy"
-    raise UsageError(f"{path}: what kind of file is it to be?", hint=f"let the name end in {known}")
+def _kind(type_: str) -> str:
+    """Integers and floats are of one kind."""
+    return type_.replace("integer", "float")
 
 
-def rejected_path(wish: Wish) -> str | None:
-    """Where rejected rows go; None: nowhere."""
-    if wish.output is None or not wish.keep_rejected:
-        return None
-    if wish.rejected is not None:
-        return wish.rejected
-    stem, suffix = os.path.splitext(wish.output)
-    return f"{stem}.rejected{'.parquet' if suffix.lower() in ('.parquet', '.pq') else '.csv'}"
-
-
-def write_text(path: str, text: str) -> None:
-    """A text file, whole or not at all."""
-    draft = Draft(path)
-    try:
-        with open(draft.path, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        draft.sync()
-        draft.publish()
-    finally:
-        draft.discard()
-
-
-def copy(source: Source, path: str) -> None:
-    """The bytes of a source's file."""
-    with open(source.path, "rb") as read, open(path, "wb") as written:
-        while piece := read.read(1 << 20):
-            written.write(piece)
-    source.check()
-
-
-def _options(options: ReadOptions, path: str) -> ReadOptions:
-    """How the source was read; of a file that becomes CSV, a tab where its name says so."""
-    if options.delimiter is None and path.lower().endswith((".tsv", ".tab")):
-        return replace(options, delimiter="\t")
-    return options
-
-
-def _still(finding: Finding) -> Finding:
-    return msgspec.structs.replace(finding, message=f"{STILL}{finding.message}")
-
-
-def _is_like(one: Column, other: Column) -> bool:
-    """Whether two columns are of the same type."""
-    return type(one) is type(other) and one.type == other.type and _dtype(one) == _dtype(other)
-
-
-def _dtype(column: Column) -> Any:
-    values = getattr(column, "values", None)
-    return None if values is None else values.dtype
-
-
-_BEFORE_AND_AFTER = (
-    "type",
-    "count",
-    "missing",
-    "pos_inf",
-    "neg_inf",
-    "unparsable",
-    "min",
-    "max",
-    "mean",
-    "std",
-    "median",
-)
-
-
-def _summary(figures: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {} if not figures else {key: figures[key] for key in _BEFORE_AND_AFTER}
-
-
-def _builtins(report: Report, name: str) -> dict[str, Any] | None:
-    column = report.columns.by_name.get(name)
-    return None if column is None else {key: getattr(column, key) for key in _BEFORE_AND_AFTER}
+def _bound(step: Step) -> bool:
+    """Whether a step puts values of one type into its column."""
+    fix = step.fix
+    return fix is not None and fix.changes and not (fix.voids or fix.removes or fix.ordered)

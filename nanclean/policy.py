@@ -144,6 +144,22 @@ class Policy:
             mistakes=(*self.mistakes, *over.mistakes),
         )
 
+    def without_rules(self, names: Collection[str]) -> Self:
+        """The built-in checks alone, for a table with these columns."""
+
+        def there(ignore: Ignore) -> bool:
+            return all(word.kind != "name" or word.text in names for word in (*ignore.columns, *ignore.excepted))
+
+        return replace(
+            self,
+            rules=(),
+            ignore=tuple(filter(there, self.ignore)),
+            budget=None,
+            columns={name: spelling for name, spelling in self.columns.items() if name in names},
+            label=tuple(name for name in self.label if name in names),
+            id=tuple(name for name in self.id if name in names),
+        )
+
     def role(self, name: str) -> str:
         """The role of a column: feature, label or id."""
         return LABEL if name in self.label else ID if name in self.id else FEATURE
@@ -179,11 +195,11 @@ class Policy:
         chosen = self._selected(reach)
         skipped: list[str] = []
         new: set[str] = set()
-        of_rules = []
-        for rule in self.rules:
-            of_rules += self._of_rule(rule, reach, skipped, new)
-            if rule.fix is not None and rule.find is not None:
-                new.update(added for name in names for added in rule.fix.names(name, rule.find))
+        of_rules: list[Check] = []
+        for each in self.rules:
+            of_rules += self._of_rule(each, reach, skipped, new)
+            if each.fix is not None and each.find is not None:
+                new.update(added for name in names for added in each.fix.names(name, each.find))
         reading = {None, *chosen}
         of_rules = [check for check in of_rules if check.column in reading]
         without = {(check.find.name, check.column) for check in of_rules} | self._ignored(reach)
@@ -248,7 +264,7 @@ class Policy:
             elif named:
                 kinds = "numeric" if find.applies >= NUMBERS else listed(sorted(find.applies), 9)
                 said = f"{find.name} is for {kinds} columns, and {name} is {type_}"
-                reach.mistakes.add(said, where, key)
+                reach.mistakes.add(said, where, key, hint=f"leave {name} out of the rule")
             else:
                 skipped.append(f"{text}: not for {name}, which is {type_}")
 

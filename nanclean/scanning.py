@@ -151,7 +151,14 @@ class Scan:
     # --- findings
 
     def _found(self, reading: Reading, profile: Profile, figures: Mapping[int, Figures]) -> list[Finding]:
-        checks = self.fitted(reading, figures)
+        found = self.findings(reading, profile, figures, self.fitted(reading, figures))
+        found += _remarks(self._checks(reading))
+        return sorted(found, key=lambda finding: RANK[finding.severity])
+
+    def findings(
+        self, reading: Reading, profile: Profile, figures: Mapping[int, Figures], checks: Sequence[Check]
+    ) -> list[Finding]:
+        """What fitted checks have to say. `profile.hits` are those of the same checks, or none."""
         late: dict[int, tuple[int, Detector]] = {}
         for number, check in enumerate(checks):
             if check.column is None or check.find.scope != "cell" or number in profile.hits:
@@ -167,12 +174,13 @@ class Scan:
         ]
         lines = self._lines(row for _, each, _ in told for row in _rows(each))
         found = [self._finding(check, each, more, figures, lines) for check, each, more in told]
-        found += _remarks(self._checks(reading))
-        return sorted((finding for finding in found if finding is not None), key=lambda finding: RANK[finding.severity])
+        return [finding for finding in found if finding is not None]
 
-    def fitted(self, reading: Reading, figures: Mapping[int, Figures]) -> list[Check]:
-        """The checks of a table, with finds that know their numbers."""
-        checks = list(self._checks(reading))
+    def fitted(
+        self, reading: Reading, figures: Mapping[int, Figures], policy: Policy | None = None
+    ) -> list[Check]:
+        """The checks of a policy, or of the own one, for the table, with finds that know their numbers."""
+        checks = list(self._checks(reading) if policy is None else policy.checks(self.names, reading.types))
         surveyed: dict[Detector, Detector] = {}
         for number, check in enumerate(checks):
             if check.column is None or check.find.scope != "cell":

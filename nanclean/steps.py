@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from nanclean.batch import Raw
 from nanclean.block import Block, Held
-from nanclean.cells import packed
-from nanclean.column import Column, Mask
+from nanclean.cells import packed, packed_bits
+from nanclean.column import Column, Mask, Numbers
 from nanclean.detector import Detector, Figures
 from nanclean.errors import RuleError, VerificationError
 from nanclean.fixer import Bad, Fixed, Fixer
@@ -180,6 +180,7 @@ def act(
             continue
         bad = _bad(step, held.view)
         fixed = Fixed() if step.fix is None else step.fix.fix(step.column, block, bad, carries.setdefault(step.key, {}))
+        _demand_named(step, held.view, bad, fixed)
         if tally is not None:
             _note(tally, step, block, held.view, bad, fixed)
         _put(columns, step.column, held, fixed)
@@ -259,6 +260,44 @@ def _as_arrow(cells: np.ndarray) -> pa.Array:
     if cells.dtype.kind == "c":
         return strings([str(cell) for cell in cells.tolist()])
     return arrow_of(cells)
+
+
+def _demand_named(step: Step, before: Column, bad: Bad, fixed: Fixed) -> None:
+    """VerificationError if a cell that the find has not found is not as it was."""
+    after = fixed.column
+    if after is None or after is before or step.find is None:
+        return
+    good = ~bad.cells
+    if (fixed.changed is not None and (fixed.changed & good).any()) or not _same(before, after, good):
+        raise VerificationError(
+            f"{quoted(step.column)}: {step.fix} changed a cell that {step.find} does not find",
+            hint="nothing was written; please report it with the rule",
+        )
+
+
+def _same(before: Column, after: Column, cells: Mask) -> bool:
+    """Whether some cells of two columns are the same, bit for bit."""
+    one, other = before.absent, after.absent
+    if one is not other:
+        moved = other if one is None else one if other is None else one ^ other
+        if moved is not None and (moved & cells).any():
+            return False
+    if isinstance(before, Numbers) and isinstance(after, Numbers):
+        if before.values.dtype != after.values.dtype:
+            return False
+        bits = f"u{before.values.dtype.itemsize}"
+        moved = before.values.view(bits) != after.values.view(bits)
+        moved &= cells
+        if one is not None:  # what stands there means nothing
+            moved &= ~one
+        return not moved.any()
+    mine, theirs = getattr(before, "array", None), getattr(after, "array", None)
+    if isinstance(mine, np.ndarray) and isinstance(theirs, np.ndarray):
+        return bool(mine[cells].tobytes() == theirs[cells].tobytes())
+    if isinstance(mine, pa.Array) and isinstance(theirs, pa.Array):
+        some = packed_bits(cells)
+        return bool(mine.filter(some).equals(theirs.filter(some)))
+    return False
 
 
 def _prove(step: Step, block: Block) -> None:

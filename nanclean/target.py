@@ -61,3 +61,13 @@ class Target(ABC):
 
     def close(self) -> None:  # noqa: B027 - most have nothing more to let go of
         """Let go of the file, finished or not. May be called twice."""
+
+
+def is_like(one: Column, other: Column) -> bool:
+    """Whether two columns are of the same type."""
+    return type(one) is type(other) and one.type == other.type and _dtype(one) == _dtype(other)
+
+
+def _dtype(column: Column) -> Any:
+    values = getattr(column, "values", None)
+    return None if values is None else values.dtype

@@ -61,7 +61,7 @@ class Cleaner(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
         self.recipe = recipe
         self.rules = rules
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803 - as scikit-learn calls it
         """Learn a recipe from X, (rows, columns), or hold its columns against the one that there is.
 
         PolicyError for rules that drop rows, RecipeError for a column that the recipe works on and X does not have.
@@ -79,7 +79,7 @@ class Cleaner(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
         self.recipe_, self.names_ = recipe, names
         return self
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Any) -> Any:  # noqa: N803
         """X, (rows, columns), as the rules leave it: a frame of the same kind, or an array."""
         check_is_fitted(self)
         if not hasattr(self, "recipe_"):  # with a recipe nothing needs to be learned first
@@ -107,12 +107,11 @@ class Cleaner(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
             return self.recipe
         return Recipe.read(os.fspath(self.recipe))
 
-    def _validated(self, X: Any, *, reset: bool) -> Any:
+    def _validated(self, table: Any, *, reset: bool) -> Any:
         """Frames as they are, and everything else as an array of floats. Names and number of columns are checked."""
-        framed = _is_frame(X) and (reset or self.framed_)
-        if framed and len(X):
-            return validate_data(self, X, reset=reset, skip_check_array=True)
-        return validate_data(self, X, reset=reset, dtype=FLOAT_DTYPES, ensure_all_finite=False)
+        if _is_frame(table) and (len(table) if reset else self.framed_):
+            return validate_data(self, table, reset=reset, skip_check_array=True)
+        return validate_data(self, table, reset=reset, dtype=FLOAT_DTYPES, ensure_all_finite=False)
 
     def __sklearn_is_fitted__(self) -> bool:
         return self.recipe is not None or hasattr(self, "recipe_")
@@ -124,9 +123,9 @@ class Cleaner(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
         return tags
 
 
-def _is_frame(X: Any) -> bool:
+def _is_frame(table: Any) -> bool:
     """A DataFrame of pandas or polars."""
-    return hasattr(X, "columns") and hasattr(X, "dtypes") and hasattr(X, "shape")
+    return hasattr(table, "columns") and hasattr(table, "dtypes") and hasattr(table, "shape")
 
 
 def _refuse_drops(rules: str | Iterable[str]) -> None:
@@ -136,9 +135,9 @@ def _refuse_drops(rules: str | Iterable[str]) -> None:
             raise _dropping(str(rule))
 
 
-def _refuse_rows(recipe: Recipe, X: Any) -> None:
+def _refuse_rows(recipe: Recipe, table: Any) -> None:
     """PolicyError if the recipe drops rows of such a table; RecipeError if it does not fit it."""
-    for step in fitting(recipe, X):
+    for step in fitting(recipe, table):
         if step.fix is not None and step.fix.drops:
             raise _dropping(str(recipe.policy.rules[step.rule]))
 

@@ -291,6 +291,13 @@ def _instead(type: str) -> str:
 def _cells_of(column: Column, values: list[Any], fix: Impute) -> Any:
     """Learned values as cells of a column: a NumPy array of its dtype, or an Arrow array of its type."""
     if isinstance(column, Numbers):
+        if not column.floating:
+            for value in values:
+                if isinstance(value, float) and not value.is_integer():  # the column was one of floats in training
+                    raise RuleError(
+                        f"{fix}: {shown(value)} is no integer, and the column holds {column.values.dtype} here",
+                        hint="write the column as floats",
+                    )
         return np.array(values, column.values.dtype)
     assert isinstance(column, Values)
     assert isinstance(column.array, pa.Array)

@@ -30,9 +30,9 @@ from nanclean.formats._returned import (
 )
 from nanclean.wording import quoted
 
-TILE_BYTES = 4 << 20
+TILE_BYTES = 8 << 20
 """Of an array whose rows lie one after the other: what is worked on at a time should stay in the cache."""
-TILE_ROWS = 1 << 12
+TILE_ROWS = 1 << 14
 """Of columns that become rows again."""
 
 

@@ -17,8 +17,9 @@ from nanclean.escaping import shortened
 from nanclean.format import Field, ReadOptions, Source
 from nanclean.formats._arrays import parts
 from nanclean.formats._dialect import unique_names
+from nanclean.formats._maker import Maker
 from nanclean.formats._npyfile import NpyTarget, as_bytes
-from nanclean.formats._rebuild import Maker, bits_of
+from nanclean.formats._rebuild import bits_of
 from nanclean.target import Out
 from nanclean.typed import type_of, view
 from nanclean.wording import quoted

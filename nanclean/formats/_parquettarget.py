@@ -6,7 +6,6 @@ import base64
 import inspect
 import json
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -19,15 +18,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nanclean.batch import Raw
-from nanclean.block import Block, Held
-from nanclean.cells import packed, packed_bits
-from nanclean.column import Mask, bits_to_mask
-from nanclean.errors import OutputError, RuleError, UsageError
+from nanclean.block import Block
+from nanclean.cells import packed
+from nanclean.column import bits_to_mask
+from nanclean.errors import OutputError, UsageError
 from nanclean.escaping import shortened
 from nanclean.format import Field, ReadOptions, Source
 from nanclean.formats import _pandasmeta
 from nanclean.formats._columns import Leaf, leaves
-from nanclean.formats._rebuild import Maker, cells_of_lists, nullable_cells, patched
+from nanclean.formats._int96 import Fine, of_96_bits
+from nanclean.formats._maker import Maker
+from nanclean.formats._rebuild import cells_of_lists
+from nanclean.formats._structs import Plan, refined, remade
 from nanclean.formats.parquet import ParquetSource
 from nanclean.target import Out, Target
 from nanclean.typed import is_list, stored, type_of
@@ -44,28 +46,6 @@ COPIES = (
 )  # fmt: skip
 """Where others put their own description of the columns. Their readers believe it more than the schema itself, and do
 without it."""
-EXTENSION = (b"ARROW:extension:name", b"ARROW:extension:metadata")
-
-
-@dataclass(frozen=True)
-class Node:
-    """A field of the output: a column, or a struct with some below it."""
-
-    field: pa.Field
-    place: int
-    """Among the fields that stood beside it when it was read."""
-    column: int = -1
-    """Its place among the columns; of a struct -1."""
-    children: tuple[Node, ...] = ()
-    same: bool = True
-    """Nothing below it is gone, or has another type."""
-
-    def columns(self) -> Iterator[int]:
-        """Those at and below it."""
-        if self.column >= 0:
-            yield self.column
-        for child in self.children:
-            yield from child.columns()
 
 
 @dataclass(frozen=True)
@@ -90,14 +70,14 @@ class ParquetTarget(Target):
         self.reading = ReadOptions()
         nothing = source.nothing().columns
         makers = [Maker(source, None if out.origin is None else nothing[out.origin], out) for out in outs]
-        plan = _Plan(makers, self._original)
+        plan = Plan(makers, self._original)
         self._nodes, self._makers = plan.nodes, plan.makers
         self._logical = pa.schema([node.field for node in self._nodes])
-        wide = _of_96_bits(self._original, self._makers)
-        self._fine = None if self._original is None else _Fine.of(self._original, wide)
+        wide = of_96_bits(self._original, self._makers)
+        self._fine = None if self._original is None else Fine.of(self._original, wide)
         if self._fine is not None:
             types = self._original.types_with_unit(self._fine.unit) if self._original is not None else []
-            self._nodes = [_refined(node, self._makers, self._fine.columns, types) for node in self._nodes]
+            self._nodes = [refined(node, self._makers, self._fine.columns, types) for node in self._nodes]
         self._options = _options(self._original, self._makers) | {"use_deprecated_int96_timestamps": bool(wide)}
         self._stores = self._original is None or SCHEMA in (self._original.metadata.metadata or {})
         self._settle(pa.schema([node.field for node in self._nodes]))
@@ -224,7 +204,7 @@ class ParquetTarget(Target):
             if node.column >= 0:
                 arrays.append(cells[node.column])
             else:
-                arrays.append(_remade(node, batch.column(node.place), cells, touched, block, self._makers))
+                arrays.append(remade(node, batch.column(node.place), cells, touched, block, self._makers))
         return Piece(block.numbers(), stop, arrays)
 
     # --- in order
@@ -331,288 +311,6 @@ class ParquetTarget(Target):
         except OSError as error:
             told = os.strerror(error.errno).lower() if error.errno else shortened(_first_line(str(error)), 160)
             raise OutputError(f"cannot write {self._path}: {told}") from error
-
-
-# --- structs
-
-
-class _Plan:
-    """Which fields the output has, and the columns in the order in which a reader finds them."""
-
-    def __init__(self, makers: Sequence[Maker], original: ParquetSource | None) -> None:
-        self.makers: list[Maker] = []
-        self.nodes: list[Node] = []
-        if original is None:
-            for maker in makers:
-                self._add(maker)
-            return
-        self._of = {maker.out.origin: maker for maker in makers if maker.out.origin is not None}
-        owners = [place for place, field in enumerate(original.schema) for _ in range(_leaves_of(field.type))]
-        starts = [owners.index(place) if place in owners else 0 for place in range(len(original.schema))]
-        done: set[int] = set()
-        for maker in makers:
-            if maker.out.origin is None:
-                self._add(maker)
-                continue
-            place = owners[maker.out.origin]
-            if place in done:
-                continue
-            done.add(place)
-            self._next = starts[place]
-            node = self._node(original.schema.field(place), place)
-            assert node is not None
-            self.nodes.append(node)
-
-    def _add(self, maker: Maker) -> None:
-        self.nodes.append(Node(pa.field(maker.name, maker.type), -1, len(self.makers)))
-        self.makers.append(maker)
-
-    def _node(self, field: pa.Field, place: int) -> Node | None:
-        """What is left of a field; None: nothing."""
-        storage = _storage(field.type)
-        if not pa.types.is_struct(storage):
-            maker = self._of.get(self._next)
-            self._next += 1
-            return None if maker is None else self._leaf(field, place, maker)
-        children = [self._node(storage.field(i), i) for i in range(storage.num_fields)]
-        left = tuple(child for child in children if child is not None)
-        if not left:
-            return None
-        type_ = pa.struct([child.field for child in left])
-        if len(left) == len(children) and all(child.same for child in left):
-            return Node(field, place, children=left)
-        return Node(_having(field, type_), place, children=left, same=False)
-
-    def _leaf(self, field: pa.Field, place: int, maker: Maker) -> Node:
-        if maker.keeps:
-            maker.type = field.type
-        if maker.out.changed:
-            maker.type = nullable_cells(maker.type)
-        self.makers.append(maker)
-        new = field if field.type == maker.type else _having(field, maker.type)
-        new = new.with_nullable(field.nullable or maker.out.changed)
-        return Node(new, place, len(self.makers) - 1, same=new.equals(field))
-
-
-def _having(field: pa.Field, type_: pa.DataType) -> pa.Field:
-    """With another type. It is no longer what an extension made of it."""
-    metadata = {key: value for key, value in (field.metadata or {}).items() if key not in EXTENSION}
-    return field.with_type(type_).with_metadata(metadata or None)
-
-
-def _storage(type_: pa.DataType) -> pa.DataType:
-    return type_.storage_type if isinstance(type_, pa.BaseExtensionType) else type_
-
-
-def _leaves_of(type_: pa.DataType) -> int:
-    type_ = _storage(type_)
-    if not pa.types.is_struct(type_):
-        return 1
-    return sum(_leaves_of(type_.field(i).type) for i in range(type_.num_fields))
-
-
-def _remade(
-    node: Node, array: pa.Array, cells: Sequence[Raw], touched: set[int], block: Block, makers: Sequence[Maker]
-) -> pa.Array:
-    """A field as it was read, with the columns below it that are another."""
-    if node.column >= 0:
-        return cells[node.column] if node.column in touched else _typed(array, node.field.type)
-    mine = touched.intersection(node.columns())
-    if node.same and not mine:
-        return _typed(array, node.field.type)
-    storage = array.storage if isinstance(array.type, pa.BaseExtensionType) else array
-    null = bits_to_mask(storage)
-    revived = _revived(null, [cells[i] for i in mine])
-    flat = storage.flatten()
-    children = []
-    for child in node.children:
-        inside = mine.intersection(child.columns())
-        if revived is not None and not inside and not child.field.nullable:
-            record = int(block.numbers(np.flatnonzero(revived)[:1])[0])
-            name = makers[next(child.columns())].name
-            raise RuleError(
-                f"{shortened(name)}, row {record + 1}: would have to be missing, which its type does not allow",
-                hint=f"the struct around it is null there: {quoted(makers[min(mine)].name)}: missing -> drop",
-            )
-        # What no rule has touched keeps what stands under the nulls: it may be marked as never null.
-        source = storage.field(child.place) if not inside and revived is None else flat[child.place]
-        children.append(_remade(child, source, cells, touched, block, makers))
-    lost = null if null is None or revived is None else null & ~revived
-    mask = None if lost is None else packed_bits(lost)
-    type_ = _storage(node.field.type)
-    found = pa.StructArray.from_arrays(children, fields=[type_.field(i) for i in range(type_.num_fields)], mask=mask)
-    if isinstance(node.field.type, pa.BaseExtensionType):
-        found = pa.ExtensionArray.from_storage(node.field.type, found)
-    return found
-
-
-def _typed(array: pa.Array, type_: pa.DataType) -> pa.Array:
-    return array if array.type == type_ else array.cast(type_)
-
-
-def _revived(null: Mask | None, columns: Sequence[Raw]) -> Mask | None:
-    """Structs that were null, and in which a rule has put something. None: there are none."""
-    if null is None:
-        return None
-    found = np.zeros(len(null), dtype=bool)
-    for column in columns:
-        lost = bits_to_mask(column)
-        found |= null if lost is None else null & ~lost
-    return found if found.any() else None
-
-
-# --- timestamps of 96 bits
-
-
-class _Fine:
-    """Timestamps of 96 bits as they stand in the file, where they have nanoseconds: they are read in microseconds."""
-
-    def __init__(self, source: ParquetSource, columns: Sequence[int], unit: str) -> None:
-        self.source, self.columns, self.unit = source, columns, unit
-        self._begun: dict[int, _Rows] = {}
-        self._lock = threading.Lock()
-        self._starts = [0, *accumulate(source.groups)]
-
-    @classmethod
-    def of(cls, source: ParquetSource, columns: Sequence[int]) -> _Fine | None:
-        """None: microseconds hold them all. OutputError where neither those nor nanoseconds do."""
-        fine = far = False
-        if columns:
-            units = [source.with_unit(range(len(source.groups)), columns, unit) for unit in ("ns", "us", "s")]
-            for batch in zip(*units, strict=True):
-                for arrays in zip(*batch, strict=True):
-                    nano, micro, whole = (_ticks(array) for array in arrays)
-                    # Beyond their range nanoseconds wrap around, so that the difference is right nevertheless.
-                    fine |= bool((nano != micro * 1000).any())
-                    far |= bool((np.abs(micro) > _FAR).any())
-                    if (micro // 1_000_000 != whole).any():
-                        raise _unreachable(source, columns)
-        if fine and far:
-            raise _unreachable(source, columns)
-        return cls(source, columns, "ns") if fine else None
-
-    def cells(self, block: Block, makers: Sequence[Maker], held: Sequence[Held]) -> dict[int, pa.Array]:
-        """By column of the output: the cells of a block with their nanoseconds."""
-        batch = block.batch
-        with self._lock:
-            rows = self._begun.pop(batch.start, None)
-        if rows is None:
-            group = int(np.searchsorted(self._starts, batch.start, side="right")) - 1
-            rows = _Rows(self.source.with_unit(range(group, len(self.source.groups)), self.columns, self.unit))
-            rows.take(batch.start - self._starts[group])
-        arrays = rows.take(batch.rows)
-        with self._lock:
-            self._begun[batch.start + batch.rows] = rows
-        found = {}
-        for i, maker in enumerate(makers):
-            if maker.out.origin in self.columns:
-                raw = arrays[self.columns.index(maker.out.origin)]
-                if block.kept is not None:
-                    raw = raw.take(packed(block.kept))
-                changed = held[i].changed
-                found[i] = raw if changed is None else patched(raw, held[i].view, changed, maker.name)
-        return found
-
-
-class _Rows:
-    """Batches, handed out in other portions."""
-
-    def __init__(self, batches: Iterator[list[pa.Array]]) -> None:
-        self._batches = batches
-        self._left: list[pa.Array] = []
-
-    def take(self, rows: int) -> list[pa.Array]:
-        """The next rows of each column."""
-        parts: list[list[pa.Array]] = []
-        while rows:
-            if not self._left or not len(self._left[0]):
-                self._left = next(self._batches)
-                continue
-            n = min(rows, len(self._left[0]))
-            parts.append([array.slice(0, n) for array in self._left])
-            self._left = [array.slice(n) for array in self._left]
-            rows -= n
-        if len(parts) == 1:
-            return parts[0]
-        return [pa.concat_arrays(each) for each in zip(*parts, strict=True)]
-
-
-_FAR = np.iinfo(np.int64).max // 1000 - 1
-
-
-def _unreachable(source: ParquetSource, columns: Sequence[int]) -> OutputError:
-    names = ", ".join(shortened(source.leaves[i].name) for i in columns[:5])
-    return OutputError(
-        f"{source.path}: {names}: timestamps of 96 bits, some with nanoseconds and some beyond the years 1678 to 2262,"
-        " cannot be written again as they are",
-        hint="take the column out, or write it with one unit in the program that made the file",
-    )
-
-
-def _of_96_bits(source: ParquetSource | None, makers: Sequence[Maker]) -> list[int]:
-    """Columns of the source with timestamps of 96 bits that are written again. UsageError beside other timestamps."""
-    if source is None:
-        return []
-    schema = source.metadata.schema
-    found = [
-        i
-        for i, leaf in enumerate(source.leaves)
-        if any(schema.column(column).physical_type == "INT96" for column in leaf.columns)
-    ]
-    kept = [maker for maker in makers if maker.keeps and maker.out.origin in found]
-    for maker in makers if kept else ():
-        origin = maker.out.origin
-        columns = [] if origin is None else source.leaves[origin].columns
-        stamps = _timestamps(maker.type)
-        if stamps and (not maker.keeps or stamps > sum(schema.column(i).physical_type == "INT96" for i in columns)):
-            raise UsageError(
-                f"{shortened(kept[0].name)} has timestamps of 96 bits, {shortened(maker.name)} others:"
-                " they cannot be written side by side",
-                hint=f'take one of them out: --rule "{quoted(maker.name)} -> drop_column"',
-            )
-    return sorted(maker.out.origin for maker in kept if maker.out.origin is not None)
-
-
-def _timestamps(type_: pa.DataType) -> int:
-    """How many columns of timestamps a type has."""
-    type_ = stored(type_)
-    if pa.types.is_map(type_):
-        return _timestamps(type_.key_type) + _timestamps(type_.item_type)
-    if is_list(type_):
-        return _timestamps(type_.value_type)
-    if pa.types.is_struct(type_):
-        return sum(_timestamps(type_.field(i).type) for i in range(type_.num_fields))
-    return int(pa.types.is_timestamp(type_))
-
-
-def _ticks(array: pa.Array) -> np.ndarray:
-    """int64: all timestamps in a column, nested ones too; 0 for those that are null."""
-    if pa.types.is_map(array.type):
-        entry = pa.struct([("key", array.type.key_type), ("value", array.type.item_type)])
-        return _ticks(array.cast(pa.list_(entry)))
-    if is_list(array.type):
-        return _ticks(array.flatten())
-    if pa.types.is_struct(array.type):
-        return np.concatenate([np.empty(0, np.int64), *map(_ticks, array.flatten())])
-    if not pa.types.is_timestamp(array.type) or not len(array):
-        return np.empty(0, np.int64)
-    ticks = np.frombuffer(array.buffers()[1], np.int64, count=len(array), offset=array.offset * 8)
-    null = bits_to_mask(array)
-    return ticks if null is None else np.where(null, 0, ticks)
-
-
-def _refined(node: Node, makers: Sequence[Maker], columns: Sequence[int], types: Sequence[pa.DataType]) -> Node:
-    """With the unit in which timestamps of 96 bits are written."""
-    if node.column >= 0:
-        origin = makers[node.column].out.origin
-        if origin not in columns or origin is None:
-            return node
-        return replace(node, field=node.field.with_type(types[origin]), same=False)
-    children = tuple(_refined(child, makers, columns, types) for child in node.children)
-    if all(child.same or child is old for child, old in zip(children, node.children, strict=True)):
-        return node
-    field = _having(node.field, pa.struct([child.field for child in children]))
-    return replace(node, field=field, children=children, same=False)
 
 
 # --- how a file is written

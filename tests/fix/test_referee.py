@@ -182,7 +182,7 @@ def judged(seed: int, form: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("seed", range(400))
+@pytest.mark.parametrize("seed", range(70))
 def test_fix_is_the_pipeline_of_its_rules(seed: int, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, value in SMALL if seed % 2 else ():
         monkeypatch.setattr(module, name, value)

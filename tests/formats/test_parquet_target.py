@@ -833,23 +833,26 @@ def test_arrays_become_tables(tmp_path):
         rewritten(tmp_path / "in.npy", tmp_path / "out.parquet")
 
 
+def test_runs_become_columns(tmp_path):
+    runs = pa.RunEndEncodedArray.from_arrays(pa.array([2, 5], pa.int32()), pa.array([1.5, None]))
+    rewritten(opened(pa.table({"x": runs})), tmp_path / "out.parquet", at([3], ["x"], 7.0), touched=["x"])
+    assert pq.read_table(tmp_path / "out.parquet")["x"].to_pylist() == [1.5, 1.5, None, 7.0, None]
+
+
 @pytest.mark.parametrize("engine", ["arrow", "pandas", "polars"])
 def test_frames_become_files(engine, tmp_path):
     table = TABLE.select(["int16", "float32", "string", "bool", "words", "stamp_ms", "list", "decimal64"])
-    extra = pa.table(
-        {"sec": some([1, 2], pa.timestamp("s")), "ree": pa.array([1, 1, 2] * 100 + [3] * 400).cast(pa.int64())}
-    )
-    for name in extra.column_names:
-        table = table.append_column(name, extra[name])
+    table = table.append_column("seconds", some([1, 2], pa.timestamp("s")))
     source: Any = {"arrow": lambda: table, "pandas": table.to_pandas, "polars": lambda: pl.from_arrow(table)}[engine]()
     rewritten(opened(source), tmp_path / "out.parquet", at([3], ["int16"], 5), touched=["int16"])
     found = pq.read_table(tmp_path / "out.parquet")
     for name in table.column_names:
-        if engine == "arrow":
-            expected = table[name].to_pylist()
-            if name == "int16":
-                expected[3] = 5
-            assert repr(_exact(found[name].to_pylist())) == repr(_exact(expected)), name
+        if engine != "arrow" and name in ("int16", "list", "bool", "decimal64", "float32"):
+            continue  # on the way to a frame their nulls have become something else
+        expected = table[name].to_pylist()
+        if name == "int16":
+            expected[3] = 5
+        assert repr(_exact(found[name].to_pylist())) == repr(_exact(expected)), name
 
 
 def test_what_parquet_does_not_have_names_the_column(tmp_path):
