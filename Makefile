@@ -27,10 +27,15 @@ help: ## list the targets
 	@echo "Targets (make PYTHON=python3.12 TARGET chooses the Python):"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
 
-demo: $(RUN) ## install, and scan sample_data/: start here
+demo: $(RUN) ## install, scan and fix sample_data/: start here
 	$(BIN)/nanclean check --fail-on never sample_data/flats.parquet sample_data/flats.npy sample_data/export.csv
 	@echo
 	$(BIN)/nanclean scan sample_data/flats.csv --label rented --id id
+	@echo
+	@mkdir -p build
+	$(BIN)/nanclean fix sample_data/flats.csv -p sample_data/flats.toml -o build/flats.clean.csv --recipe build/flats.json --force
+	@echo
+	$(BIN)/nanclean scan build/flats.clean.csv --label rented --id id
 
 install: $(DEV) ## make .venv with all that development needs
 

@@ -40,7 +40,7 @@ class After(Source):
         return Batch(0, 0, cast(Any, self.empty))
 
     def sample(self) -> Batch | None:
-        block = self.chain.sample(self.wanted | {step.column for step in self.steps})
+        block = self.chain.sample(self.wanted.union(*(step.reads for step in self.steps)))
         if block is None or not self.rows:
             return None
         after, _ = run(self.steps, block, Carries())

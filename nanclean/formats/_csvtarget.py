@@ -193,7 +193,7 @@ class Copied(TextTarget):
                 continue
             raw = cast(pa.Array, block.raw(out.name))
             rows = touched(block.columns[out.name], raw, self.decimal)
-            if rows.size == block.rows:
+            if 0 < rows.size == block.rows:
                 found[i] = rows  # all of them: nobody asks which happen to be spelled the same
             elif rows.size:
                 before, after = (_some(cast(pa.Array, cells), rows) for cells in (raw, new))

@@ -127,7 +127,7 @@ def test_files_that_cannot_be(arguments: list[str], code: int, error: str, hint:
          "fill(1.5): row is a column of type integer, and 1.5 is no integer", "write fill(2)"),
         ("t.csv", "price: range(0, 5) -> fill(9)", "fill(9): range(0, 5) takes 9 for bad as well",
          "fill another value"),
-        ("t.csv", "city: missing -> fill('NA')", "fill(NA): a cell with 'NA' is missing to most who read the file",
+        ("t.csv", "city: missing -> fill(NA)", "fill(NA): a cell with 'NA' is missing to most who read the file",
          "take another word, or write blank"),
         ("t.csv", "open -> cast(float32)", "cast(float32): open is boolean, which becomes an integer",
          "write 'open -> cast(int8)'"),
@@ -150,17 +150,16 @@ def test_rules_that_cannot_be(path: str, rule: str, error: str | None, hint: str
     if error is None:
         assert run(["fix", path, "-o", out, *rules(rule)]) == 0
         return
-    refused(capsys, 2, f"--rule {rule!r}: {error}".replace("fill(\\'NA\\')", "fill(NA)"), hint,
-            "fix", path, "-o", out, *rules(rule))  # fmt: skip
+    refused(capsys, 2, f"--rule {rule!r}: {error}", hint, "fix", path, "-o", out, *rules(rule))
     refused(capsys, 2, f"--rule {rule!r}: {error}", hint, "fit", path, "-o", "r.json", *rules(rule))
 
 
 def test_a_selector_skips_what_a_rule_does_not_fit_and_says_so() -> None:
     report = nanclean.fix("t.csv", "o.csv", rules=["@all: infinite -> blank"], no_config=True)
     said = [finding.message for finding in report.findings if finding.rule == "policy"]
-    assert [text for text in said if "city" in text] == ["@all: infinite -> blank: not for city, which is text"
-                                                         ": infinite is for complex, float, integer, list<float> and "
-                                                         "list<integer> columns"] or any("city" in text for text in said)  # fmt: skip
+    assert [name for name in ("row", "price", "city", "y", "open") if any(f"not for {name}, " in text for text in said)
+            ] == ["city", "y", "open"]  # fmt: skip
+    assert all(text.startswith("@all: infinite -> blank: not for ") for text in said)
     assert {change.column for change in report.changes} == {"row", "price"}
     assert report.exit_code == 0
 
@@ -301,6 +300,7 @@ GIVES: dict[tuple[str, str], Any] = {
     ("all missing", "a: missing -> impute(mean)"): 4, ("all missing", "a: missing -> impute(mode)"): 4,
     ("all missing", "a: missing -> fill(0)"): [0.0] * 3, ("all missing", "a: missing -> drop"): [],
     ("all missing", "a -> normalize(standard)"): 4, ("all missing", "a -> normalize(robust)"): 4,
+    ("all missing", "a: zscore -> impute(median)"): 4, ("one gap", "a: zscore -> impute(median)"): 4,
     ("all missing", "a -> log1p"): 4, ("all missing", "a: all_missing -> drop_column"): None,
     ("constant", "a -> normalize(standard)"): [0.0] * 3, ("constant", "a -> normalize(robust)"): [0.0] * 3,
     ("constant", "a -> log1p"): [math.log1p(4)] * 3, ("constant", "a: constant -> drop_column"): None,
@@ -363,7 +363,7 @@ def test_input_that_changes_meanwhile(path: str) -> None:
             seen.append(done)
             if len(seen) == moment + 1:
                 Path(path).write_bytes(data)
-                os.utime(path, ns=(1, 1))
+                os.utime(path, ns=(moment, 1_000 * (moment + 1)))
 
         with pytest.raises(InputError, match="changed while") as error:
             nanclean.fix(path, out, progress=touch, **options)
@@ -498,7 +498,7 @@ def test_a_damaged_recipe(capsys: Captured) -> None:
     refused(capsys, 2, "r.jsn: there is no such recipe", "did you mean r.json?", "apply", "r.jsn", "t.csv", "-o", "o.csv")
     step_ = "t.csv: the recipe works on nope, which is not there"
     (Path("other.json")).write_bytes(whole.replace(b'"column": "city"', b'"column": "nope"'))
-    refused(capsys, 2, step_, "is it the right file for this recipe?", "apply", "other.json", "t.csv", "-o", "o.csv")
+    refused(capsys, 2, step_, "is it open here? rename it", "apply", "other.json", "t.csv", "-o", "o.csv")
 
 
 @pytest.mark.usefixtures("recipe")
