@@ -15,14 +15,19 @@ from nanclean.wording import percent, quoted, several, shown
 
 
 def demand(
-    budget: Budget | None, report: Report, outcome: Outcome, rules: Sequence[Rule], steps: Sequence[Step]
+    budget: Budget | None,
+    report: Report,
+    outcome: Outcome,
+    rules: Sequence[Rule],
+    steps: Sequence[Step],
+    values: bool = True,
 ) -> None:
     """BudgetError, with every line that is exceeded, if cleaning costs more than it may."""
     if budget is None:
         return
     said = [
         *_rows(budget.rows_dropped, outcome, rules),
-        *_classes(budget.rows_dropped_per_class, outcome, rules),
+        *_classes(budget.rows_dropped_per_class, outcome, rules, values),
         *_cells(budget.cells_changed, outcome, rules, steps),
         *_shifts(budget.mean_shift, report.changes, steps, rules),
     ]
@@ -38,13 +43,14 @@ def _rows(limit: Limit | None, outcome: Outcome, rules: Sequence[Rule]) -> Itera
         )
 
 
-def _classes(limit: Limit | None, outcome: Outcome, rules: Sequence[Rule]) -> Iterator[str]:
+def _classes(limit: Limit | None, outcome: Outcome, rules: Sequence[Rule], values: bool) -> Iterator[str]:
     for label, classes in outcome.classes.items():
         for name, total in sorted(classes.total.items(), key=lambda item: str(item[0])):
             dropped = classes.dropped[name]
             if limit is not None and limit.exceeded(dropped, total):
+                which = f"class {shown(name)!r}" if values else "a class"
                 yield (
-                    f"budget: rows_dropped_per_class = {limit}: class {shown(name)!r} of {quoted(label)} loses "
+                    f"budget: rows_dropped_per_class = {limit}: {which} of {quoted(label)} loses "
                     f"{dropped:,} of {several(total, 'row')} ({percent(dropped, total)})"
                     f"{_mostly(outcome.tally.rows, rules)}"
                 )

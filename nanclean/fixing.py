@@ -15,7 +15,7 @@ from nanclean.cleaning import TAGS, Cleaning, Outcome, Sink, rejected_outs
 from nanclean.column import Column
 from nanclean.draft import Draft
 from nanclean.engines.local import Local
-from nanclean.errors import InputError, RecipeError
+from nanclean.errors import InputError, NancleanError, RecipeError
 from nanclean.fingerprint import Overlap
 from nanclean.fitting import Fit
 from nanclean.format import ReadOptions, Source
@@ -213,10 +213,14 @@ class Fixing:
                 sink.target.finish()
             self.source.check()
             report = Telling(self, wish, outcome, outs).report()
-            demand(self.policy.budget, report, outcome, self.policy.rules, self.steps)
+            demand(self.policy.budget, report, outcome, self.policy.rules, self.steps, self.values)
             if report.exit_code or wish.output is None:
                 return report
             return self._published(wish, report, outcome, outs, drafts, sinks)
+        except NancleanError as error:
+            for draft in drafts:  # a target knows its draft and not the name that it will have
+                error.message = error.message.replace(draft.path, draft.target)
+            raise
         finally:
             for sink in sinks:
                 sink.target.close()
@@ -250,9 +254,10 @@ class Fixing:
         format = format_of(path)
         draft = Draft(path)
         drafts.append(draft)
-        target: Target = registry.module("formats", format).target(
-            self.source, outs, draft.path, options_for(self.options, path)
-        )
+        options = options_for(self.options, path)
+        if tags:  # without a line of names nobody would know them
+            options = replace(options, header=True)
+        target: Target = registry.module("formats", format).target(self.source, outs, draft.path, options)
         text = target.fields and target.fields[0].type is None
         typed = outs[: len(outs) - tags]
         words = {

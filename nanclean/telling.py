@@ -13,12 +13,12 @@ from nanclean import finding as findings
 from nanclean.after import After
 from nanclean.cleaning import Outcome
 from nanclean.column import Column
+from nanclean.drift import drift
 from nanclean.finding import Finding
 from nanclean.outputs import Wish, format_of
 from nanclean.policy import Check
 from nanclean.report import STILL, Change, Output, Report, Summary
 from nanclean.scanning import RANK, Scan
-from nanclean.strangeness import strange
 from nanclean.target import Out, is_like
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Telling:
         report = self.work.scan.assembled(
             self.work.reading, self.work.profile, self.work.figures_by_place(), [], self.work.started
         )
-        found = [*self._of_rules(), *self._remarks(), *self._strange()]
+        found = [*self._of_rules(), *self._remarks(), *self._drift()]
         left = [_still(finding) for finding in still]
         limit = RANK[wish.fail_on or "error"]
         judged = found if wish.fail_on is None else [*found, *left]
@@ -147,8 +147,10 @@ class Telling:
                 )
             )
         if self.work.resolved.ragged is not None:
-            rule = self.work.policy.rules[self.work.resolved.ragged]
-            changes.append(Change(rule=str(rule), column=None, fix=str(rule.fix), rows=self.outcome.ragged))
+            number = self.work.resolved.ragged
+            rule = self.work.policy.rules[number]
+            place = sum(step.rule < number for step in self.work.steps if step.fix is not None)
+            changes.insert(place, Change(rule=str(rule), column=None, fix=str(rule.fix), rows=self.outcome.ragged))
         return changes
 
     def _of_rules(self) -> list[Finding]:
@@ -182,11 +184,12 @@ class Telling:
             for text, severity in said
         ]
 
-    def _strange(self) -> list[Finding]:
+    def _drift(self) -> list[Finding]:
         work = self.work
         if work.recipe is None:
             return []
-        return strange(work.recipe, work.names, work.types_found(), work.figures, work.profile, self.outcome)
+        types = work.types_found()
+        return drift(work.recipe, work.names, types, work.figures, work.profile, self.outcome, work.values)
 
 
 def _still(finding: Finding) -> Finding:

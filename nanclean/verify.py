@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -26,6 +27,8 @@ def verify(
 
     path: where the draft is; shown: the name that it will have.
     """
+    if not sink.rows and not os.path.getsize(path):
+        return  # text without a line of names and without a record: there is nothing to read
     try:
         source = cast(Source, registry.module("formats", sink.target.format).opened(path, sink.target.reading))
     except NancleanError as error:

@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 
 import nanclean
 from nanclean import recipe as recipe_module
+from nanclean.column import Numbers
 from nanclean.errors import RecipeError, RuleError, UsageError
 from nanclean.formats import frame
+from nanclean.formats._returned import Result, arrow_column, numpy_column
 
 NAN, INF = math.nan, math.inf
 
@@ -174,13 +176,20 @@ def rule_lists(draw: st.DrawFn) -> list[Rule]:
     return found
 
 
+def fitted(train: pd.DataFrame, rules: list[Rule]) -> Any:
+    """The recipe of some rules, if the table has something to learn it from."""
+    try:
+        recipe = nanclean.fit(train, rules=[text for text, _ in rules])
+    except RuleError:
+        assume(False)
+    assume(len(recipe.apply(train)))  # a rule may have dropped every row
+    return recipe
+
+
 @settings(deadline=None, max_examples=60)
 @given(tables(), tables(), rule_lists())
 def test_any_rules_do_what_pandas_does_with_the_numbers_of_the_training_data(train, test, rules):
-    try:
-        recipe = nanclean.fit(train, rules=[text for text, _ in rules])
-    except RuleError:  # nothing to learn from
-        assume(False)
+    recipe = fitted(train, rules)
     expected = (train, test)
     for _, by in rules:
         expected = by(*expected)
@@ -204,10 +213,7 @@ def test_a_recipe_is_the_pipeline_of_scikit_learn():
 @settings(deadline=None, max_examples=40)
 @given(tables(), tables(), rule_lists())
 def test_one_row_at_a_time_is_all_at_once(train, test, rules):
-    try:
-        recipe = nanclean.fit(train, rules=[text for text, _ in rules])
-    except RuleError:
-        assume(False)
+    recipe = fitted(train, rules)
 
     rows = [recipe.apply(test.iloc[[row]]) for row in range(len(test))]
     pd.testing.assert_frame_equal(pd.concat(rows), recipe.apply(test), check_exact=True)
@@ -420,6 +426,15 @@ def test_declared_spellings_stay_where_no_rule_takes_them():
     assert after["f"].tolist() == [-999.0, 5.0, 60.0]
 
 
+def test_what_stands_in_a_missing_cell_of_a_view_is_never_looked_at():
+    cells = np.array([-999.0, 5.0, NAN])
+    absent, changed = np.array([True, False, True]), np.array([False, True, True])
+    view = Numbers(type="float", rows=3, cells=3, absent=absent, values=np.array([17.0, 4.0, 18.0]))
+    result = Result("x", 0, view, changed)
+    assert one_by_one(numpy_column(cells, result)) == [-999.0, 4.0, None]
+    assert arrow_column(pa.chunked_array([cells]), result).to_pylist() == [-999.0, 4.0, None]
+
+
 def test_structs_and_polars_types_come_back():
     inner = pa.array([{"a": 1.0, "b": "x"}, None, {"a": None, "b": "y"}])
     table = pa.table({"s": inner, "n": [1, 2, 3]}).replace_schema_metadata({"who": "me"})
@@ -460,8 +475,11 @@ def test_batches_leave_no_trace(size, monkeypatch):
     test["i"] = test["i"].where(test["k"] % 30 == 0)  # runs that are longer than a batch
     test["deep"] = [[float(row), NAN] * (row % 3) for row in range(50)]
     rules = ("i: missing -> impute(ffill)", *rules, "deep: missing -> fill(1)")
+    test["early"] = [NAN if row == 10 else row for row in range(50)]  # most batches have nothing to change
+    rules = ("early: missing -> fill(-1)", *rules)
     recipe = nanclean.fit(test, rules=rules)
     whole = recipe.apply(test)
+    assert whole["early"].tolist()[:3] == [9.0, -1.0, 11.0]
     assert whole["i"].tolist() == test["i"].ffill()[test["spare"] <= 40].tolist()
     monkeypatch.setattr(frame.PandasTable, "batch", size)
     monkeypatch.setattr(frame.DictTable, "batch", size)

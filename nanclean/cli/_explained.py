@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from nanclean.renderers._layout import Line
 
 
+NARROW = 10
+"""Cells that a part of the table keeps, however narrow the terminal is."""
+
+
 def manual(name: str | None) -> int:
     """The manual of a part; without a name the list of all."""
     if name is None:
@@ -74,14 +78,12 @@ def _table(explained: ExplainedRow, view: View) -> Iterator[Line]:
     lines = [(cell.column, _value(cell.text), ", ".join(cell.wrong), _after(cell)) for cell in explained.cells]
     lines += [(cell.column, "", "new", _value(cell.after or "")) for cell in explained.added]
     heads = ("column", "value", "wrong", "after fix")
-    most = (view.width // 3, view.width // 3, view.width // 3)
-    widths = [
-        min(max(cells(clipped(line[i], 200)) for line in (heads, *lines)), most[i] if i < 3 else view.width)
-        for i in range(4)
-    ]
-    widths[3] = max(view.width - sum(widths[:3]) - 6, 6)
+    widths = [max(cells(clipped(line[i], view.width)) for line in (heads, *lines)) for i in range(4)]
+    while sum(widths) + 6 > view.width and max(widths) > NARROW:  # the widest gives way
+        widest = widths.index(max(widths))
+        widths[widest] -= 1
     yield [piece("  ".join(f"{head:{width}}" for head, width in zip(heads, widths, strict=True)).rstrip(), "dim")]
-    yield [piece("-" * min(view.width, sum(widths[:3]) + 6 + max(len(line[3]) for line in (heads, *lines))), "dim")]
+    yield [piece("-" * min(view.width, sum(widths) + 6), "dim")]
     for line in lines:
         texts = [clipped(text, width, view.unicode) for text, width in zip(line, widths, strict=True)]
         padded = [text + " " * (width - cells(text)) for text, width in zip(texts, widths, strict=True)]

@@ -24,4 +24,4 @@ def joined(columns: Sequence[pa.Array | pa.Scalar], delimiter: bytes) -> pa.Arra
 def data_of(array: pa.Array) -> pa.Buffer:
     """All bytes of an array that `joined` made."""
     buffer = array.buffers()[2]
-    return pa.py_buffer(b"") if buffer is None else buffer
+    return pa.py_buffer(b"") if buffer is None or not len(array) else buffer  # of no rows there are some zeros

@@ -30,9 +30,17 @@ def patched(raw: pa.Array, column: Column, changed: Mask, name: str) -> pa.Array
     if pa.types.is_run_end_encoded(type_):
         whole = spliced(pc.run_end_decode(raw), changed, fresh)
         return pc.run_end_encode(whole, run_end_type=type_.run_end_type)
-    if pa.types.is_dictionary(type_):
-        fresh = _encoded(fresh, raw, name)
-    return spliced(raw, changed, fresh)
+    if not pa.types.is_dictionary(type_):
+        return spliced(raw, changed, fresh)
+    words = fresh.dictionary_encode()
+    try:  # joining puts new words behind those that are there, whose order may mean something
+        codes = words.indices.cast(type_.index_type)
+        return spliced(raw, changed, pa.DictionaryArray.from_arrays(codes, words.dictionary, ordered=type_.ordered))
+    except pa.ArrowInvalid:
+        raise RuleError(
+            f"{shortened(name)}: its dictionary has no room for further words ({type_.index_type})",
+            hint="use one of the words that the column has",
+        ) from None
 
 
 def spliced(raw: pa.Array, changed: Mask, fresh: pa.Array) -> pa.Array:
@@ -42,23 +50,6 @@ def spliced(raw: pa.Array, changed: Mask, fresh: pa.Array) -> pa.Array:
     places = np.arange(len(raw), dtype=np.int64)
     places[changed] = np.arange(len(raw), len(raw) + len(fresh))
     return pa.concat_arrays([raw, fresh]).take(packed(places))
-
-
-def _encoded(fresh: pa.Array, raw: pa.DictionaryArray, name: str) -> pa.Array:
-    """Further cells of a column with a dictionary: its order stays, new words are put at the end."""
-    words = pc.drop_null(fresh.unique())
-    known = plain(raw.dictionary) if raw.dictionary.type != words.type else raw.dictionary
-    new = words.filter(packed_bits(bits_to_mask(pc.index_in(words, value_set=known)) or _nowhere(len(words))))
-    everything = pa.concat_arrays([known, new])
-    codes = pc.index_in(fresh, value_set=everything, skip_nulls=True)
-    try:
-        codes = codes.cast(raw.type.index_type)
-    except pa.ArrowInvalid:
-        raise RuleError(
-            f"{shortened(name)}: its dictionary has no room for further words ({raw.type.index_type})",
-            hint="use one of the words that the column has",
-        ) from None
-    return pa.DictionaryArray.from_arrays(codes, everything, ordered=raw.type.ordered)
 
 
 def _nowhere(n: int) -> Mask:

@@ -449,9 +449,7 @@ def _ffill(column: Cells, bad: np.ndarray, group: list[Any] | None, table: Table
     return after, int((have | voided).sum())
 
 
-def clip(
-    column: Cells, bad: np.ndarray, find: Fitted | None, settings: Sequence[Any], *rest: Any
-) -> tuple[Cells, int]:
+def clip(column: Cells, bad: np.ndarray, find: Fitted | None, settings: Sequence[Any], *rest: Any) -> tuple[Cells, int]:
     if settings:
         low, high = settings
         if find is not None:

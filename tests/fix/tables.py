@@ -32,7 +32,7 @@ STANDIN = -999.0
 
 def table_of(R: np.random.Generator, form: str, rows: int) -> Table:
     """Columns of all kinds, in any order, some of them left out."""
-    gaps = lambda share: R.random(rows) < share  # noqa: E731
+    gaps = lambda share: R.random(rows) < share
     heavy = R.standard_t(1.5, rows) * 10.0 ** R.integers(-3, 4)
     heavy[gaps(0.05)] = np.inf
     heavy[gaps(0.05)] = -np.inf
@@ -195,7 +195,9 @@ class Rules:
 
     def fits(self, name: str, find: tuple[Any, ...] | None, fix: tuple[Any, ...] | None) -> bool:
         type_, column = self.now[name], self.table.columns[name]
-        if name in self.gone or any(part is not None and type_ not in APPLIES.get(part[0], (type_,)) for part in (find, fix)):
+        if name in self.gone or any(
+            part is not None and type_ not in APPLIES.get(part[0], (type_,)) for part in (find, fix)
+        ):
             return False
         if fix is None:
             return True

@@ -372,9 +372,7 @@ def test_a_fixer_that_touches_a_good_cell(
 
 
 @pytest.mark.parametrize("name", ["cast", "normalize", "log1p"])
-def test_a_fixer_that_does_not_keep_its_promise(
-    name: str, source: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fixer_that_does_not_keep_its_promise(name: str, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What these promise of every cell is asserted on what they give."""
     kind: Any = member("fixers", name)
     fix = kind.fix

@@ -274,9 +274,7 @@ def test_ragged_records(capsys: Captured) -> None:
          "add above: 'a: all_missing -> drop_column'"),
     ],
 )  # fmt: skip
-def test_data_that_a_rule_cannot_bear(
-    path: str, rule: str, error: str | None, hint: str, capsys: Captured
-) -> None:
+def test_data_that_a_rule_cannot_bear(path: str, rule: str, error: str | None, hint: str, capsys: Captured) -> None:
     Path("g.csv").write_text("a,b\n" + "".join(f"{i},{i}\n" for i in range(40)) + "oops,3\n")
     Path("big.csv").write_text("a,b\n300,1\n5,1\n-200,1\n")
     Path("none.csv").write_text("a,b\n,1\n,2\n")
@@ -425,7 +423,9 @@ def test_what_the_training_data_did_not_have() -> None:
     assert strangeness(table("c.csv", f"{HEADER},more", "1,5.5,a,yes,true,7")) == {("new_column", "info", "more")}
     assert strangeness(table("d.csv", HEADER, *usual, "3,7,zz,yes,true")) == {("unseen_category", "warning", "city")}
     assert strangeness(table("e.csv", HEADER, "1,,a,yes,true", *usual * 2)) == set(), "one in five of few"
-    assert strangeness(table("f.csv", HEADER, *["1,,a,yes,true"] * 60, *usual)) == {("missing_rate", "warning", "price")}
+    assert strangeness(table("f.csv", HEADER, *["1,,a,yes,true"] * 60, *usual)) == {
+        ("missing_rate", "warning", "price")
+    }
     assert strangeness(table("g.csv", HEADER, "1,5.5,a,yes,maybe")) >= {("changed_type", "warning", "open")}
     assert strangeness("t.csv", expect_disjoint=True) == {("training_rows", "warning", None)}
     assert strangeness("d.csv", expect_disjoint=True) == {("unseen_category", "warning", "city")}
@@ -492,10 +492,14 @@ def test_a_damaged_recipe(capsys: Captured) -> None:
     Path("cut.json").write_bytes(whole[:400])
     Path("bytes.json").write_bytes(b"\xff\xfe\x00")
     Path("empty.json").write_bytes(b"")
-    refused(capsys, 2, "cut.json: is damaged: input data was truncated", AGAIN, "apply", "cut.json", "t.csv", "-o", "o.csv")
+    refused(
+        capsys, 2, "cut.json: is damaged: input data was truncated", AGAIN, "apply", "cut.json", "t.csv", "-o", "o.csv"
+    )
     for name in ("bytes.json", "empty.json", "t.csv"):
         refused(capsys, 2, f"{name}: is no recipe", AGAIN, "apply", name, "t.csv", "-o", "o.csv")
-    refused(capsys, 2, "r.jsn: there is no such recipe", "did you mean r.json?", "apply", "r.jsn", "t.csv", "-o", "o.csv")
+    refused(
+        capsys, 2, "r.jsn: there is no such recipe", "did you mean r.json?", "apply", "r.jsn", "t.csv", "-o", "o.csv"
+    )
     step_ = "t.csv: the recipe works on nope, which is not there"
     (Path("other.json")).write_bytes(whole.replace(b'"column": "city"', b'"column": "nope"'))
     refused(capsys, 2, step_, "is it open here? rename it", "apply", "other.json", "t.csv", "-o", "o.csv")

@@ -338,6 +338,15 @@ def test_the_order_of_a_dictionary_stays_and_new_words_come_last(tmp_path):
     assert frame["ordered"][4] == "new"
 
 
+def test_a_dictionary_that_is_full_says_so(tmp_path):
+    words = pa.DictionaryArray.from_arrays(pa.array(range(128), pa.int8()), pa.array([f"w{i}" for i in range(128)]))
+    path = saved(tmp_path, pa.table({"w": words}))
+    rewritten(path, tmp_path / "out.parquet", at([5], ["w"], "w7"), touched=["w"])
+    assert pq.read_table(tmp_path / "out.parquet")["w"][5].as_py() == "w7"
+    with pytest.raises(RuleError, match="w: its dictionary has no room"):
+        rewritten(path, tmp_path / "out.parquet", at([5], ["w"], "new"), touched=["w"])
+
+
 def every(value: float) -> Any:
     """Put a value into every second cell of a list."""
 
@@ -595,7 +604,7 @@ def _into(record: dict[str, Any], steps: list[str], value: Any) -> None:
 def of_96_bits(folder: Path, ticks: list[int | None], unit: str, **options: Any) -> Path:
     column = pa.array(ticks, pa.timestamp(unit))
     table = pa.table({"n": range(len(ticks)), "t": column, "s": pa.StructArray.from_arrays([column], ["u"])})
-    return saved(folder, table, use_deprecated_int96_timestamps=True, row_group_size=3, **options)
+    return saved(folder, table, use_deprecated_int96_timestamps=True, **({"row_group_size": 3} | options))
 
 
 def raw_96(path: Path, unit: str = "ns") -> tuple[list[int], list[Any]]:
@@ -634,7 +643,7 @@ def test_timestamps_of_96_bits_stay_what_they_are(ticks, unit, store_schema, tmp
 def test_batches_that_nobody_writes_leave_no_gap(tmp_path):
     """As in a file of rejected rows: most batches have none."""
     ticks: list[int | None] = [i * 1_000_001 for i in range(N)]
-    path = of_96_bits(tmp_path, ticks, "ns")
+    path = of_96_bits(tmp_path, ticks, "ns", row_group_size=300)
     source = opened(path)
     reading = reading_of(source)
     (tmp_path / "out.parquet").write_bytes(b"")
@@ -647,7 +656,7 @@ def test_batches_that_nobody_writes_leave_no_gap(tmp_path):
                 target.write(target.encoded(block, target.columns(block)))
     target.finish()
     assert raw_96(tmp_path / "out.parquet") == ([ticks[i] for i in wanted], [ticks[i] for i in wanted])
-    assert groups(tmp_path / "out.parquet") == [1, 1, 1, 1]
+    assert groups(tmp_path / "out.parquet") == [2, 1, 1]
 
 
 def test_the_same_in_lists_and_maps(tmp_path):

@@ -23,19 +23,20 @@ FEWEST = 5
 """Rows that are too few to speak of."""
 
 
-def strange(
+def drift(
     recipe: Recipe,
     names: Sequence[str],
     types: Sequence[str],
     figures: Mapping[str, Figures],
     profile: Profile,
     outcome: Outcome,
+    values: bool = True,
 ) -> list[Finding]:
-    """What a recipe has not seen in its training data."""
+    """What a recipe has not seen in its training data. Without `values` no value is named."""
     return [
         *_columns(recipe, names),
         *_types(recipe, names, types),
-        *_categories(recipe, names, profile),
+        *_categories(recipe, names, profile, values),
         *_missing(recipe, names, figures),
         *_training_rows(outcome),
     ]
@@ -77,7 +78,7 @@ def _types(recipe: Recipe, names: Sequence[str], types: Sequence[str]) -> Iterat
             )
 
 
-def _categories(recipe: Recipe, names: Sequence[str], profile: Profile) -> Iterator[Finding]:
+def _categories(recipe: Recipe, names: Sequence[str], profile: Profile, values: bool) -> Iterator[Finding]:
     for i, name in enumerate(names):
         trained = recipe.column(name)
         counts = getattr(profile.columns[i], "counts", None)
@@ -90,11 +91,11 @@ def _categories(recipe: Recipe, names: Sequence[str], profile: Profile) -> Itera
         unseen = sorted((key for key in map(str, counts) if key not in known), key=lambda key: (-counts[key], key))
         if unseen:
             cells = sum(counts[key] for key in unseen)
-            told = listed([f'"{shown(key)}"' for key in unseen], 3)
+            told = ": " + listed([f'"{shown(key)}"' for key in unseen], 3) if values else ""
             what = several(len(unseen), "category", "categories")
             yield _finding(
                 "unseen_category", "warning",
-                f"{several(cells, 'cell')} of {what} that the training data do not have: {told}",
+                f"{several(cells, 'cell')} of {what} that the training data do not have{told}",
                 name, count=cells, of=sum(counts.values()), share=cells / max(sum(counts.values()), 1),
             )  # fmt: skip
 
