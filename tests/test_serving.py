@@ -435,6 +435,48 @@ def test_what_stands_in_a_missing_cell_of_a_view_is_never_looked_at():
     assert arrow_column(pa.chunked_array([cells]), result).to_pylist() == [-999.0, 4.0, None]
 
 
+def test_lists_in_lists_come_back_from_many_batches(monkeypatch):
+    monkeypatch.setattr(frame.DictTable, "batch", 1)
+    deep = [[[1.0, NAN], [2.0]], [[3.0]], [[NAN], [], [4.0, NAN]]]
+    after = nanclean.fit({"x": deep}, rules=["x: missing -> fill(0)"]).apply({"x": deep})
+    assert after["x"] == [[[1.0, 0.0], [2.0]], [[3.0]], [[0.0], [], [4.0, 0.0]]]
+
+
+def test_texts_of_an_array_get_the_room_that_they_need():
+    words = {"w": np.array(["no", "yes", ""])}
+    after = nanclean.fit(words, rules=["w: missing -> fill('not known')"]).apply(words)
+    assert after["w"].tolist() == ["no", "yes", "not known"]
+    assert words["w"].dtype == "<U3"
+
+
+def test_what_is_filled_in_a_null_struct_makes_a_struct():
+    table = pa.table({"s": pa.array([{"a": 1.0, "b": "x"}, None])})
+    after = nanclean.fit(table, rules=["s.a: missing -> fill(7)"]).apply(table)
+    assert after["s"].to_pylist() == [{"a": 1.0, "b": "x"}, {"a": 7.0, "b": None}]
+
+
+@pytest.mark.parametrize("missing", [None, NAN, pd.NA])
+def test_objects_say_missing_as_they_did(missing):
+    table = pd.DataFrame({"k": pd.Series([99, missing, 5], dtype=object)})
+    after = nanclean.fit(table, rules=["k: range(0, 9) -> blank"]).apply(table)
+    assert after["k"].iloc[0] is after["k"].iloc[1] is missing
+    assert after["k"].iloc[2] == 5
+
+
+def test_frames_of_other_classes_stay_what_they_are():
+    class Flats(pd.DataFrame):
+        @property
+        def _constructor(self) -> type[pd.DataFrame]:
+            return Flats
+
+    table = Flats(mixed(20))
+    rules = [*RULES, "spare -> drop_column", "k: range(0, 100) -> drop"]
+    recipe = nanclean.fit(mixed(30), rules=rules)
+    after = recipe.apply(table)
+    assert type(after) is Flats
+    pd.testing.assert_frame_equal(pd.DataFrame(after), recipe.apply(mixed(20)))
+
+
 def test_structs_and_polars_types_come_back():
     inner = pa.array([{"a": 1.0, "b": "x"}, None, {"a": None, "b": "y"}])
     table = pa.table({"s": inner, "n": [1, 2, 3]}).replace_schema_metadata({"who": "me"})

@@ -32,15 +32,8 @@ def patched(raw: pa.Array, column: Column, changed: Mask, name: str) -> pa.Array
         return pc.run_end_encode(whole, run_end_type=type_.run_end_type)
     if not pa.types.is_dictionary(type_):
         return spliced(raw, changed, fresh)
-    words = fresh.dictionary_encode()
-    try:  # joining puts new words behind those that are there, whose order may mean something
-        codes = words.indices.cast(type_.index_type)
-        return spliced(raw, changed, pa.DictionaryArray.from_arrays(codes, words.dictionary, ordered=type_.ordered))
-    except pa.ArrowInvalid:
-        raise RuleError(
-            f"{shortened(name)}: its dictionary has no room for further words ({type_.index_type})",
-            hint="use one of the words that the column has",
-        ) from None
+    raw, fresh = _with_words(raw, fresh, name)
+    return spliced(raw, changed, fresh)
 
 
 def spliced(raw: pa.Array, changed: Mask, fresh: pa.Array) -> pa.Array:
@@ -50,6 +43,24 @@ def spliced(raw: pa.Array, changed: Mask, fresh: pa.Array) -> pa.Array:
     places = np.arange(len(raw), dtype=np.int64)
     places[changed] = np.arange(len(raw), len(raw) + len(fresh))
     return pa.concat_arrays([raw, fresh]).take(packed(places))
+
+
+def _with_words(raw: pa.DictionaryArray, fresh: pa.Array, name: str) -> tuple[pa.Array, pa.Array]:
+    """Both with one dictionary. Its order may mean something: new words are put at its end."""
+    type_, words = raw.type, pc.drop_null(fresh.unique())
+    unknown = bits_to_mask(pc.index_in(words, value_set=raw.dictionary))
+    known = (
+        raw.dictionary if unknown is None else pa.concat_arrays([raw.dictionary, words.filter(packed_bits(unknown))])
+    )
+    try:
+        codes = pc.index_in(fresh, value_set=known, skip_nulls=True).cast(type_.index_type)
+    except pa.ArrowInvalid:
+        raise RuleError(
+            f"{shortened(name)}: its dictionary has no room for further words ({type_.index_type})",
+            hint="use one of the words that the column has",
+        ) from None
+    old, new = (pa.DictionaryArray.from_arrays(each, known, ordered=type_.ordered) for each in (raw.indices, codes))
+    return old, new
 
 
 def _nowhere(n: int) -> Mask:

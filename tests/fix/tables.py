@@ -30,8 +30,9 @@ STANDIN = -999.0
 # --- tables
 
 
-def table_of(R: np.random.Generator, form: str, rows: int) -> Table:
+def table_of(random: np.random.Generator, form: str, rows: int) -> Table:
     """Columns of all kinds, in any order, some of them left out."""
+    R = random
     gaps = lambda share: R.random(rows) < share
     heavy = R.standard_t(1.5, rows) * 10.0 ** R.integers(-3, 4)
     heavy[gaps(0.05)] = np.inf
@@ -125,11 +126,29 @@ class Rules:
         self.standin = "far" in self.types
 
     def several(self, most: int) -> list[Line]:
-        rules = [rule for _ in range(int(self.R.integers(1, most + 1))) if (rule := self.one()) is not None]
+        rules: list[Line] = []
+        for _ in range(int(self.R.integers(1, most + 1))):
+            rule = self.one()
+            if rule is None:
+                continue
+            if rule.find is None and self.R.random() < 0.8:
+                rules += self.ready(rule)
+            rules.append(rule)
         if self.standin and self.R.random() < 0.5:
             fix = self.pick([("blank",), ("drop",), ("impute", "median"), ("fill", 150.5), ("flag",)])
             rules.insert(0, Line(("far",), ("standin", {"these": (STANDIN,)}), fix))
         return rules
+
+    def ready(self, rule: Line) -> list[Line]:
+        """Rules above one that stops at a cell without a finite value."""
+        fix, columns = rule.fix, tuple(name for name in rule.columns if self.types.get(name) in NUMERIC)
+        assert fix is not None
+        if fix[0] not in ("normalize", "log1p", "cast") or not columns:
+            return []
+        finds = [("infinite",), ("unparsable",), ("missing",)]
+        bounds = {"log1p": (0, 10**9), "cast": (-100, 100)}
+        clip = [Line(columns, ("range", *bounds[fix[0]]), ("clip",))] if fix[0] in bounds else []
+        return [*(Line(columns, find, ("impute", "median")) for find in finds), *clip]
 
     def pick(self, things: Sequence[Any]) -> Any:
         return things[int(self.R.integers(len(things)))]
@@ -210,7 +229,11 @@ class Rules:
             if isinstance(fix[1], bool | str):
                 return type_ == ("boolean" if isinstance(fix[1], bool) else "text")
             return type_ == "float" or (type_ == "integer" and float(fix[1]).is_integer())
-        return not (fix[0] == "cast" and type_ == "boolean" and fix[1].startswith("float"))
+        if find is None and fix[0] in ("normalize", "log1p", "cast") and name == "none":
+            return False
+        if fix[0] == "cast" and not fix[1].startswith("float"):
+            return type_ != "float" or bool(self.R.random() < 0.1)
+        return not (fix[0] == "cast" and type_ == "boolean")
 
 
 def text_of(rule: Line) -> str:

@@ -1,4 +1,4 @@
-"""A real model: on the broken table it fails or is worse, on the fixed one it trains; the test split is treated alike."""
+"""A real model: it fails on the broken table, or is worse, and trains on the fixed one; the test split fares alike."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ RULES = [
 ]
 
 
-def flats(R: np.random.Generator) -> pd.DataFrame:
+def flats(random: np.random.Generator) -> pd.DataFrame:
     """A rent that depends on area and distance, and what an export makes of it."""
+    R = random
     area, distance = R.normal(80, 20, ROWS).clip(20), R.uniform(1, 30, ROWS)
     rent = 400 + 9 * area - 12 * distance + R.normal(0, 20, ROWS)
     frame = pd.DataFrame({
@@ -69,7 +70,7 @@ def test_a_model_trains_on_the_fixed_table(splits: tuple[Path, Path, str], tmp_p
 
     train, test, form = splits
     broken = read(train)
-    with pytest.raises(ValueError, match="NaN|infinity"):
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
         LinearRegression().fit(broken[X], broken[Y])
 
     report = nanclean.fix(

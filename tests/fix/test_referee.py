@@ -21,7 +21,7 @@ from nanclean.rule import fixer as spelled_fix
 from tests.fix.pipeline import NUMERIC, Cells, Line, Refused, Table, Undecided, pipeline
 from tests.fix.tables import FORMATS, SMALL, STANDIN, case, text_of, written
 
-SEEDS = range(50)
+SEEDS = range(150)
 
 
 # --- what was written
@@ -165,7 +165,7 @@ def judged(seed: int, form: str, folder: Path) -> None:
         with pytest.raises(NancleanError) as error:
             run()
         code = error.value.exit_code
-        assert code == 4, error.value.message  # noqa: PT017
+        assert code == 4, error.value.message
         assert [file.name for file in folder.iterdir()] == [path.name]
         return
     report = run()
@@ -209,8 +209,9 @@ def test_the_examples_are_of_all_kinds() -> None:
             parts["flag"] += any(name.rpartition("_")[0] in table.columns for name in done.columns)
             parts["drop_column"] += len(done.columns) < len(table.columns)
     assert ends["kept"] > 60
-    assert min(ends["Refused"], ends["dropped"], ends["errors"]) > 15
+    assert min(ends["Refused"], ends["dropped"], ends["errors"]) > 9
     assert ends["Undecided"] < 5
-    names = {"missing", "infinite", "iqr", "zscore", "mad", "range", "quantile", "standin", "unparsable", "blank", "fill",
-             "impute", "clip", "normalize", "log1p", "cast", "drop", "drop_column", "flag"}  # fmt: skip
-    assert {name for name in names if parts[name] < 3} == set()
+    names = (
+        "missing infinite iqr zscore mad range quantile standin unparsable blank fill impute clip normalize log1p cast"
+    )
+    assert {name for name in [*names.split(), "drop", "drop_column", "flag"] if parts[name] < 3} == set()
