@@ -13,15 +13,26 @@ from nanclean.errors import OutputError, UsageError
 class Draft:
     """A hidden file beside its target. It exists, empty, from the beginning; `publish` gives it its name."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, beside: str | None = None) -> None:
+        """`beside`: a file that it must be as private as: nobody may read the one who may not read the other."""
         self.target = target
+        self._most = 0o777
+        if beside is not None:
+            with suppress(OSError):
+                self._most = stat.S_IMODE(os.stat(beside).st_mode)
         folder, name = os.path.split(os.path.abspath(target))
         self.folder = folder
         self.path = os.path.join(folder, f".{name[:200]}.{os.getpid()}.draft")
         with _named(target):
             with suppress(FileNotFoundError):
                 os.unlink(self.path)  # of a process that was killed, and had our number
-            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666))
+            os.close(
+                os.open(
+                    self.path,
+                    os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0),
+                    0o666 & (self._most | 0o600),
+                )
+            )
         self.published = False
 
     def sync(self) -> None:
@@ -39,7 +50,7 @@ class Draft:
             with suppress(FileNotFoundError):
                 found = os.lstat(self.target)
                 if stat.S_ISREG(found.st_mode):  # a link is replaced, and has nothing to hand on
-                    os.chmod(self.path, stat.S_IMODE(found.st_mode) & 0o777)
+                    os.chmod(self.path, stat.S_IMODE(found.st_mode) & (self._most | 0o600) & 0o777)
             os.replace(self.path, self.target)
             self.published = True
             with suppress(OSError):  # not every file system can

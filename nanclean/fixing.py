@@ -252,7 +252,7 @@ class Fixing:
         if path is None:
             return None
         format = format_of(path)
-        draft = Draft(path)
+        draft = Draft(path, self.source.path if tags and self.source.size is not None else None)
         drafts.append(draft)
         options = options_for(self.options, path)
         if tags:  # without a line of names nobody would know them

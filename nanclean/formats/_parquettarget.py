@@ -117,7 +117,7 @@ class ParquetTarget(Target):
                 schema = pa.schema([node.field for node in self._nodes])
         self._schema = schema
         self.fields = tuple(Field(leaf.name, *type_of(leaf.type)) for leaf in at_hand)
-        self._options["compression"] = self._codecs([list(leaf.columns) for leaf in at_hand], paths)
+        self._encode_alike([list(leaf.columns) for leaf in at_hand], paths)
         if sorting := self._sorting([list(leaf.columns) for leaf in at_hand]):
             self._options["sorting_columns"] = sorting
 
@@ -145,19 +145,26 @@ class ParquetTarget(Target):
                     raise _unwritable(schema.field(i).name, node.field.type) from None
             raise
 
-    def _codecs(self, columns: list[list[int]], paths: list[str]) -> dict[str, str] | str:
-        """Of each column of the file that it had. New ones take the first of the others."""
-        there = [] if self._original is None else self._original.codecs()
+    def _encode_alike(self, columns: list[list[int]], paths: list[str]) -> None:
+        """Each column of the file with the codec that it had, and a dictionary if it had one.
+
+        New ones take the first of the others' codecs.
+        """
+        there = [] if self._original is None else self._original.encodings()
         if self._original is None or not there:
-            return CODEC
-        found: dict[str, str] = {}
+            self._options["compression"] = CODEC
+            return
+        codecs: dict[str, str] = {}
+        words: list[str] = []
         for maker, places in zip(self._makers, columns, strict=True):
             origin = maker.out.origin
             old = [] if origin is None else [there[i] for i in self._original.leaves[origin].columns]
             for i, place in enumerate(places):
-                codec = old[i] if i < len(old) else there[0]
-                found[paths[place]] = "NONE" if codec == "UNCOMPRESSED" else codec
-        return found
+                codec, with_words = old[i] if i < len(old) else (there[0][0], True)
+                codecs[paths[place]] = "NONE" if codec == "UNCOMPRESSED" else codec
+                if with_words:
+                    words.append(paths[place])
+        self._options |= {"compression": codecs, "use_dictionary": words}
 
     def _sorting(self, columns: list[list[int]]) -> list[Any]:
         """By what the rows are sorted, if no rule may have changed that."""
@@ -192,8 +199,6 @@ class ParquetTarget(Target):
         touched = {i for i, maker in enumerate(self._makers) if maker.touches(held[i])}
         batch = block.batch.origin
         assert isinstance(batch, pa.RecordBatch)
-        if block.kept is not None:
-            batch = batch.take(packed(block.kept))
         cells = list(columns)
         if self._fine is not None:
             for i, array in self._fine.cells(block, self._makers, held).items():
@@ -204,7 +209,9 @@ class ParquetTarget(Target):
             if node.column >= 0:
                 arrays.append(cells[node.column])
             else:
-                arrays.append(remade(node, batch.column(node.place), cells, touched, block, self._makers))
+                above = batch.column(node.place)
+                above = above if block.kept is None else above.take(packed(block.kept))
+                arrays.append(remade(node, above, cells, touched, block, self._makers))
         return Piece(block.numbers(), stop, arrays)
 
     # --- in order

@@ -216,15 +216,19 @@ class ParquetSource(Source):
         """The rows of each row group."""
         return self._rows
 
-    def codecs(self) -> list[str]:
-        """Of each column of the file, as its first row group with rows says. Empty if there is none."""
+    def encodings(self) -> list[tuple[str, bool]]:
+        """Of each column of the file its codec, and whether it has a dictionary; as its first row group with rows says.
+
+        Empty if there is none.
+        """
         group = next((g for g, rows in enumerate(self._rows) if rows), None)
         if group is None or not self._leaves:
             return []
         # Where a column is encrypted, reading it raises an error, and asking for its codec ends the process.
         self._next(self._decoded([group], range(len(self._leaves)), 1), 0, self._rows[group])
         described = self.metadata.row_group(group)
-        return [described.column(i).compression for i in range(described.num_columns)]
+        columns = (described.column(i) for i in range(described.num_columns))
+        return [(column.compression, any("DICTIONARY" in e for e in column.encodings)) for column in columns]
 
     def types_with_unit(self, unit: str) -> list[pa.DataType]:
         """Of the columns, with timestamps of 96 bits in another unit."""

@@ -240,6 +240,7 @@ def test_a_file_stays_as_it_was_written(options, tmp_path):
     for column in range(len(before.schema)):
         mine, theirs = after.row_group(0).column(column), before.row_group(0).column(column)
         assert (mine.path_in_schema, mine.compression) == (theirs.path_in_schema, theirs.compression)
+        assert mine.has_dictionary_page == theirs.has_dictionary_page
         assert after.schema.column(column).logical_type.type == before.schema.column(column).logical_type.type
         assert after.schema.column(column).physical_type == before.schema.column(column).physical_type
 
