@@ -195,9 +195,10 @@ class Policy:
         chosen = self._selected(reach)
         skipped: list[str] = []
         new: set[str] = set()
+        retyped: set[int] = set()
         of_rules: list[Check] = []
         for each in self.rules:
-            of_rules += self._of_rule(each, reach, skipped, new)
+            of_rules += self._of_rule(each, reach, skipped, new, retyped)
             if each.fix is not None and each.find is not None:
                 new.update(added for name in names for added in each.fix.names(name, each.find))
         reading = {None, *chosen}
@@ -236,8 +237,13 @@ class Policy:
             if name in self.id:
                 reach.mistakes.add(f"{shown(name)!r} cannot be label and id at once", self.said.get(ID), ID)
 
-    def _of_rule(self, rule: Rule, reach: Reach, skipped: list[str], new: Collection[str]) -> Iterator[Check]:
-        """The checks of one rule. `new`: names of columns that the rules above may add; they are not there yet."""
+    def _of_rule(
+        self, rule: Rule, reach: Reach, skipped: list[str], new: Collection[str], retyped: set[int]
+    ) -> Iterator[Check]:
+        """The checks of one rule. `new`: names of columns that the rules above may add; they are not there yet.
+
+        retyped: columns that the rules above may give another type; this one is written down there as well.
+        """
         text, find = str(rule), rule.find
         absent = [word for word in rule.columns if word.text in new and word.text not in reach.position]
         skipped += [f"{text}: not for {word}, which a rule above adds" for word in absent if find is not None]
@@ -245,6 +251,9 @@ class Policy:
         key = rule.key if rule.where else None
         read = [word for word in rule.columns if word not in absent]
         reached = reach.of(read, rule.excepted, where, key)
+        above = frozenset(retyped)
+        if rule.fix is not None and rule.fix.rescales:
+            retyped.update(reached)
         if find is None:
             return
         severity = rule.severity or ("info" if rule.fix is not None and rule.limit is None else "error")
@@ -261,6 +270,8 @@ class Policy:
             type_, name = cast(Sequence[str], reach.types)[position], quoted(reach.names[position])
             if type_ in find.applies:
                 yield check(column=position)
+            elif position in above:
+                skipped.append(f"{text}: not for {name}, which is {type_} until a rule above changes that")
             elif named:
                 kinds = "numeric" if find.applies >= NUMBERS else listed(sorted(find.applies), 9)
                 said = f"{find.name} is for {kinds} columns, and {name} is {type_}"

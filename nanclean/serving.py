@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -68,7 +68,7 @@ def fitting(recipe: Recipe, table: object) -> list[Step]:
 
 def columns_after(recipe: Recipe, names: Sequence[str]) -> list[tuple[str, str | None]]:
     """The columns that a recipe makes of those with these names, and after which of them each new one is called."""
-    steps = [step for step in recipe.steps if step.fix is not None and step.column not in recipe.policy.label]
+    steps = _working(recipe, names)
     there = {name: Held(_all_missing(trained, 0), None) for name, trained in recipe.by_name.items()}
     block, _ = run(steps, Block(Batch(0, 0, ()), there), {})
     sources = {name: step.column for step in steps if step.fix is not None for name in step.fix.adds()}
@@ -89,8 +89,7 @@ def _fitting(recipe: Recipe, given: Given) -> list[Step]:
             hint="one row of an array is x.reshape(1, -1)" if len(given.names) == 1 else "give it the same columns",
         )
     names = frozenset(given.names)
-    unlabelled = {name for name in recipe.policy.label if name not in names}  # what is predicted is not known yet
-    steps = [step for step in recipe.steps if step.fix is not None and step.column not in unlabelled]
+    steps = _working(recipe, names)
     added = _added(steps)
     twice = sorted(added & names)
     if twice:
@@ -102,6 +101,12 @@ def _fitting(recipe: Recipe, given: Given) -> list[Step]:
     if missing:
         raise _missing(given, missing)
     return steps
+
+
+def _working(recipe: Recipe, names: Collection[str]) -> list[Step]:
+    """The steps that change something in a table with these columns: what is to be predicted may not be known yet."""
+    unlabelled = {name for name in recipe.policy.label if name not in names}
+    return [step for step in recipe.steps if step.fix is not None and step.column not in unlabelled]
 
 
 def _added(steps: Iterable[Step]) -> set[str]:

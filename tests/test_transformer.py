@@ -183,6 +183,19 @@ def test_rows_are_never_dropped():
     assert label.transformer().fit(flats().drop(columns="town")).n_features_in_ == 2  # y has gone its own way
 
 
+def test_rules_that_drop_rows_are_refused_before_anything_is_measured(monkeypatch):
+    monkeypatch.setattr(transformer, "fit", lambda *_, **__: pytest.fail("it was measured"))
+    with pytest.raises(PolicyError, match="cannot drop rows"):
+        Cleaner(rules=["area: missing -> drop"]).fit(flats())
+
+
+def test_a_label_is_a_column_like_any_other_where_it_is_there():
+    recipe = nanclean.fit(flats(), rules=["town: missing -> flag", "area: missing -> flag"], label="town")
+    for table in (flats(), flats().drop(columns="town")):
+        cleaner = recipe.transformer().fit(table)
+        assert cleaner.get_feature_names_out().tolist() == cleaner.transform(table).columns.tolist()
+
+
 def test_nothing_is_learned_from_y():
     x = holes(np.random.default_rng(5).normal(size=(50, 2)))
     one, other = (Cleaner(rules=ALL).fit(x, y).recipe_ for y in (np.zeros(50), np.full(50, NAN)))

@@ -28,8 +28,8 @@ def unchanged(name: str, view: Column, rows: np.ndarray) -> tuple[Column, None]:
     return view, None
 
 
-def reading_of(source: Source, types: dict[str, str] | None = None) -> Reading:
-    words = [Words()] * len(source.fields)
+def reading_of(source: Source, types: dict[str, str] | None = None, missing: str | None = None) -> Reading:
+    words = [Words() if missing is None else Words(declared=frozenset({missing}))] * len(source.fields)
     demanded = {i: types[f.name] for i, f in enumerate(source.fields) if types and f.name in types}
     return Reading.guessed(source, source.sample(), words, demanded)
 
@@ -59,11 +59,12 @@ def outs(
 def rewritten(
     source: Source | str | Path, path: Path, change: Change = unchanged, keep: Any = None, added: Any = None,
     touched: Sequence[str] = (), types: dict[str, str] | None = None, options: ReadOptions | None = None,
+    missing: str | None = None,
 ) -> Target:  # fmt: skip
     """Write it, read it back, and hold every column against its checksum, as the proof of a fix does."""
     options = options or ReadOptions()
     source = opened(source, options) if isinstance(source, str | Path) else source
-    reading = reading_of(source, types)
+    reading = reading_of(source, types, missing)
     path.write_bytes(b"")
     module = registry.module("formats", path.suffix[1:])
     target = module.target(source, outs(source, reading, change, added, touched), str(path), options)

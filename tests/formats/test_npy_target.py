@@ -275,6 +275,18 @@ def test_all_columns_may_have_another_type(name, dtype, tmp_path):
     np.testing.assert_array_equal(found, expected)
 
 
+def test_what_a_policy_takes_for_missing_keeps_its_value(tmp_path):
+    array = np.array([[1, -999], [300, 4]], ">i4")
+    path, out = saved(tmp_path, array), tmp_path / "out.npy"
+    rewritten(path, out, at([0], ["c0"], 7), touched=["c0"], missing="-999")
+    np.testing.assert_array_equal(np.load(out), [[7, -999], [300, 4]])
+    for dtype in ("i8", "f4"):
+        rewritten(path, out, cast(dtype), missing="-999")
+        np.testing.assert_array_equal(np.load(out), array)
+    with pytest.raises(RuleError, match="c1: int8 cannot hold a value that the policy takes for missing"):
+        rewritten(path, out, cast("i1"), missing="-999")
+
+
 def test_a_matrix_has_one_type(tmp_path):
     with pytest.raises(UsageError, match="of one type") as error:
         rewritten(saved(tmp_path, ZOO["<i2"]), tmp_path / "out.npy", cast("f4", ["c1"]))
