@@ -142,6 +142,13 @@ class Fixer(Part):
         """
         return self
 
+    def makes(self, type: str) -> str:
+        """The type of a column of some type after it."""
+        return type
+
+    def held_against(self, type: str) -> None:
+        """PolicyError if what it has learned is not for a column of this type: a recipe can have been edited."""
+
     @property
     def removes(self) -> bool:
         """It takes the column out, so that a file without it is as it should be."""

@@ -372,7 +372,7 @@ class Fixing:
             name for step in self.recipe.steps for name in step.reads
             if name != step.column or step.fix is None or not step.fix.removes
         } - added  # fmt: skip
-        missing = sorted(needed - set(self.names))
+        missing = sorted(needed - set(self.names) - set(self.policy.label))  # what is to be predicted has no label yet
         if missing:
             near = registry.nearest(missing[0], self.names)
             raise RecipeError(

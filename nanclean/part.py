@@ -40,6 +40,11 @@ def learned() -> Any:
     return field(default=None, metadata={"learned": True}, kw_only=True)
 
 
+def named(default: Any) -> Any:
+    """A setting that is always written with its name: `by=store`."""
+    return field(default=default, metadata={"named": True})
+
+
 @dataclass(frozen=True)
 class Part:
     """A member of a family: what the user chose and what was learned, frozen.
@@ -63,7 +68,9 @@ class Part:
             if value == setting.default:
                 in_order = False
             else:
-                in_order = in_order and not isinstance(value, bool)  # True alone says nothing
+                required = setting.default is dataclasses.MISSING
+                in_order = in_order and (required or not isinstance(value, bool))  # True alone says nothing
+                in_order = in_order and not setting.metadata.get("named")
                 arguments.append(literal(value) if in_order else f"{setting.name}={literal(value)}")
         return f"{self.name}({', '.join(arguments)})" if arguments else self.name
 

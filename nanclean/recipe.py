@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -285,7 +286,7 @@ def _said(text: str | bytes, told: str) -> str:
         return "is no recipe"
     if f'"{SCHEMA}"'.encode() not in data[:10_000]:
         return f"is a recipe of another version than {SCHEMA}"
-    return f"is damaged: {told[:1].lower()}{told[1:]}"
+    return f"is damaged: {told}"
 
 
 def _read(read: RecipeFile, path: str | None) -> Recipe:
@@ -295,6 +296,7 @@ def _read(read: RecipeFile, path: str | None) -> Recipe:
     names = [column.name for column in read.data.columns]
     if len(set(names)) < len(names):
         raise ValueError("a column is in it twice")
+    types = {column.name: column.type for column in read.data.columns}
     last = 0
     steps = []
     for number, step in enumerate(read.steps):
@@ -303,9 +305,17 @@ def _read(read: RecipeFile, path: str | None) -> Recipe:
         last = step.rule
         find = None if step.find is None else cast(Detector, from_json(_tuples(step.find), "detectors"))
         fix = None if step.fix is None else cast(Fixer, from_json(_tuples(step.fix), "fixers"))
+        if step.column not in types:
+            raise ValueError(f"step {number} is of {shown(step.column)!r}, which is not among the columns")
+        if fix is not None:
+            fix.held_against(types[step.column])
+            types[step.column] = fix.makes(types[step.column])
+            types |= dict.fromkeys(fix.adds(), "boolean")
         steps.append(Step(step.rule, step.column, find, fix, settled=True))
     if read.ragged is not None and not 0 <= read.ragged < len(policy.rules):
         raise ValueError(f"ragged is rule {read.ragged}, which is not there")
+    if not all(re.fullmatch("[0-9a-f]{16}", number) for number in read.data.fingerprint):
+        raise ValueError("the fingerprint is no list of 64-bit numbers, hexadecimal")
     fingerprint = tuple(int(number, 16) for number in read.data.fingerprint)
     if any(not 0 <= number < 1 << 64 for number in fingerprint) or sorted(set(fingerprint)) != list(fingerprint):
         raise ValueError("the fingerprint is no ascending list of 64-bit numbers")

@@ -15,7 +15,7 @@ from nanclean.detector import NUMBERS, Detector
 from nanclean.errors import PolicyError, RuleError
 from nanclean.fixer import Aim, Fixer
 from nanclean.typed import strings
-from nanclean.wording import quoted, several
+from nanclean.wording import quoted, several, shown
 
 
 def pasted(column: str, rest: str) -> str:
@@ -58,6 +58,20 @@ def rounded(value: Any, type: str, dtype: np.dtype) -> Any:
         return min(max(whole, int(held.min)), int(held.max))
     with np.errstate(over="ignore"):
         return float(dtype.type(value))
+
+
+def demand_of_type(fix: Fixer, type: str, value: Any) -> None:
+    """PolicyError if a value (None: there is none) cannot stand in a column of a type."""
+    if value is None:
+        return
+    if type in NUMBERS:
+        whole = type in ("integer", "list<integer>")
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
+        fits = fits and (not whole or float(value).is_integer())
+    else:
+        fits = isinstance(value, {"boolean": bool, "text": str, "time": str}.get(type, object))
+    if not fits:
+        raise PolicyError(f"{fix.name}: {shown(value)!r} is no value of a column of type {type}")
 
 
 def no_integers(fix: Fixer, aim: Aim) -> None:

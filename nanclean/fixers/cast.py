@@ -62,6 +62,10 @@ class Cast(Fixer):
     def dtype(self) -> np.dtype:
         return np.dtype(self.to)
 
+    def makes(self, type: str) -> str:
+        kind = "integer" if "int" in self.to else "float"
+        return f"list<{kind}>" if type.startswith("list") else kind
+
     def aimed(self, aim: Aim) -> Self:
         if aim.type == "boolean" and self.dtype.kind == "f":
             raise PolicyError(

@@ -15,7 +15,7 @@ from nanclean.column import Numbers, Values
 from nanclean.detector import NUMBERS, Detector, Figures
 from nanclean.errors import PolicyError, RuleError
 from nanclean.fixer import Aim, Bad, Carry, Fixed, Fixer
-from nanclean.fixers._cells import finds
+from nanclean.fixers._cells import demand_of_type, finds
 from nanclean.part import learned
 from nanclean.patch import put
 from nanclean.tokens import TIME, Kind, Words, lexicon
@@ -48,6 +48,9 @@ class Fill(Fixer):
 
     dtype: str | None = learned()
     """Of the numbers that it was aimed at."""
+
+    def held_against(self, type: str) -> None:
+        demand_of_type(self, type, self.value)
 
     def aimed(self, aim: Aim) -> Self:
         what = f"{self}: {quoted(aim.column)} is a column of type {aim.type}"

@@ -14,9 +14,9 @@ from nanclean.column import Column, Mask, Numbers, Values
 from nanclean.detector import EVERYTHING, NUMBERS, Detector, Figures
 from nanclean.errors import PolicyError, RuleError
 from nanclean.fixer import Aim, Bad, Carry, Fixed, Fixer
-from nanclean.fixers._cells import finds, pasted, place, rounded
+from nanclean.fixers._cells import demand_of_type, finds, pasted, place, rounded
 from nanclean.groups import MOST, TYPES, keys
-from nanclean.part import did_you_mean, learned
+from nanclean.part import did_you_mean, learned, named
 from nanclean.patch import blanked, put
 from nanclean.typed import strings
 from nanclean.wording import quoted, several, shown
@@ -51,7 +51,7 @@ class Impute(Fixer):
     example: ClassVar[str] = "impute(median)"
 
     how: Literal["mean", "median", "mode", "ffill"]
-    by: str | None = None
+    by: str | None = named(None)
 
     value: bool | int | float | str | None = learned()
     """What bad cells become, of the column's type. None: not fitted, or there was no cell to learn from."""
@@ -85,6 +85,10 @@ class Impute(Fixer):
     @property
     def cures(self) -> bool:
         return self.how != "ffill"
+
+    def held_against(self, type: str) -> None:
+        for value in (self.value, *(value for _, value in self.groups or ())):
+            demand_of_type(self, type, value)
 
     def aimed(self, aim: Aim) -> Self:
         column = quoted(aim.column)

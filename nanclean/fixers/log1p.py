@@ -40,6 +40,9 @@ class Log1p(Fixer):
     rescales: ClassVar[bool] = True
     example: ClassVar[str] = "log1p"
 
+    def makes(self, type: str) -> str:
+        return "list<float>" if type.startswith("list") else "float"
+
     def aimed(self, aim: Aim) -> Self:
         no_integers(self, aim)
         return self

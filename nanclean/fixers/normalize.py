@@ -60,6 +60,9 @@ class Normalize(Fixer):
     def needs(self) -> tuple[str, ...]:
         return FIGURES[self.how]
 
+    def makes(self, type: str) -> str:
+        return "list<float>" if type.startswith("list") else "float"
+
     def aimed(self, aim: Aim) -> Self:
         no_integers(self, aim)
         return self
