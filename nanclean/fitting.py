@@ -17,6 +17,7 @@ from nanclean.detector import Figures
 from nanclean.errors import RuleError
 from nanclean.format import Facts
 from nanclean.groups import MOST, keys
+from nanclean.groups import Key as GroupKey
 from nanclean.moments import FIGURES as MOMENTS
 from nanclean.moments import Moments
 from nanclean.numbers import NumberStatistics, planned
@@ -25,8 +26,6 @@ from nanclean.patch import taken
 from nanclean.statistics import Statistics
 from nanclean.steps import NOT_FINITE, ROWS, Key, Step, act, by_rule
 from nanclean.wording import quoted
-
-GroupKey = str | int | bool
 
 
 def plan(steps: Iterable[Step]) -> list[Step]:

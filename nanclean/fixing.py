@@ -286,9 +286,8 @@ class Fixing:
 
     def _cleaned(self, wish: Wish, out: Sink | None, rejects: Sink | None, outs: Sequence[Out]) -> Outcome:
         budget = self.policy.budget
-        labels = [
-            name for name in self.policy.label if budget is not None and budget.rows_dropped_per_class is not None
-        ]
+        asked = budget is not None and budget.rows_dropped_per_class is not None
+        labels = [name for name in self.policy.label if asked and name in self.names]
         features: list[str] = []
         overlap = None
         if self.recipe is None and wish.recipe is not None:

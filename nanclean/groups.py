@@ -18,13 +18,13 @@ LONGEST = 64
 TYPES = frozenset({"text", "integer", "boolean"})
 """Types of columns that make groups."""
 
-Key = str | int | bool
+Key = str | int | float | bool
 
 
 def keys(column: Column) -> tuple[np.ndarray, list[Key]]:
     """int64, (rows,): the group of each row, as a place in the list of keys; -1 where the cell is missing.
 
-    Of columns of text, integers or booleans with one cell in each row. Keys are in the order in which they come, each
+    Of columns of text, numbers or booleans with one cell in each row. Keys are in the order in which they come, each
     at most once.
     """
     if isinstance(column, Numbers):
@@ -46,7 +46,13 @@ def _of_numbers(column: Numbers) -> tuple[np.ndarray, list[Key]]:
         strange = ~np.isfinite(whole)
         whole = np.where(strange, 0, whole)
     encoded = packed(whole).dictionary_encode()
-    return _without(_codes(encoded), column.absent, strange), [int(value) for value in encoded.dictionary.to_pylist()]
+    names = [_exact(value) for value in encoded.dictionary.to_pylist()]
+    return _without(_codes(encoded), column.absent, strange), names
+
+
+def _exact(value: int | float) -> Key:
+    """Whole numbers as integers; a class may be any number."""
+    return int(value) if isinstance(value, int) or value.is_integer() else value
 
 
 def _codes(encoded: pa.DictionaryArray) -> np.ndarray:

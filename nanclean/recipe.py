@@ -286,7 +286,7 @@ def _said(text: str | bytes, told: str) -> str:
         return "is no recipe"
     if f'"{SCHEMA}"'.encode() not in data[:10_000]:
         return f"is a recipe of another version than {SCHEMA}"
-    return f"is damaged: {told}"
+    return f"is damaged: {told[:1].lower() + told[1:] if told[1:2].islower() else told}"
 
 
 def _read(read: RecipeFile, path: str | None) -> Recipe:

@@ -22,7 +22,7 @@ from nanclean.typed import strings
 from nanclean.wording import quoted, several, shown
 
 Value = bool | int | float | str
-Key = str | int | bool
+Key = str | int | float | bool
 
 
 @dataclass(frozen=True)
