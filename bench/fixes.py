@@ -87,7 +87,8 @@ def compare(kind: str, one: str, other: str) -> None:
     names = a.select_dtypes("float").columns
     far = float(np.abs(a[names].to_numpy() - b[names].to_numpy()).max())
     rest = all(a[name].equals(b[name]) for name in a.columns if name not in names)
-    print(f"- fix, {kind}: {Path(other).stem}: largest difference {far:.1e}; other columns {'the same' if rest else 'NOT the same'}")
+    told = "the same" if rest else "NOT the same"
+    print(f"- fix, {kind}: {Path(other).stem}: largest difference {far:.1e}; other columns {told}")
 
 
 if __name__ == "__main__":

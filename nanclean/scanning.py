@@ -176,9 +176,7 @@ class Scan:
         found = [self._finding(check, each, more, figures, lines) for check, each, more in told]
         return [finding for finding in found if finding is not None]
 
-    def fitted(
-        self, reading: Reading, figures: Mapping[int, Figures], policy: Policy | None = None
-    ) -> list[Check]:
+    def fitted(self, reading: Reading, figures: Mapping[int, Figures], policy: Policy | None = None) -> list[Check]:
         """The checks of a policy, or of the own one, for the table, with finds that know their numbers."""
         checks = list(self._checks(reading) if policy is None else policy.checks(self.names, reading.types))
         surveyed: dict[Detector, Detector] = {}

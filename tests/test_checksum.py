@@ -29,7 +29,8 @@ DATE, TIME, STAMP = datetime.date, datetime.time, datetime.datetime
 CELLS: dict[pa.DataType, list[Any]] = {
     pa.int8(): [0, 1, -1], pa.int16(): [0, 256, -1], pa.int32(): [0, 1 << 20, -1], pa.int64(): [0, 1 << 40, -1],
     pa.uint8(): [0, 255], pa.uint16(): [0, 65535], pa.uint32(): [0, 1 << 31], pa.uint64(): [0, 1 << 63],
-    pa.float16(): [np.float16(x) for x in (0.0, -0.0, float("nan"), 1.0)], pa.float32(): [0.0, -0.0, float("nan"), float("inf"), 1e-45],
+    pa.float16(): [np.float16(x) for x in (0.0, -0.0, float("nan"), 1.0)],
+    pa.float32(): [0.0, -0.0, float("nan"), float("inf"), 1e-45],
     pa.float64(): [0.0, -0.0, nan(0x7FF8 << 48), nan(0xFFF8 << 48), nan((0x7FF8 << 48) + 1), float("-inf"), 5e-324],
     pa.bool_(): [True, False],
     pa.decimal32(5, 2): [Decimal("1.00"), Decimal("-1.00")], pa.decimal64(12, 2): [Decimal("1.00"), Decimal("2.00")],

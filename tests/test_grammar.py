@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from nanclean.errors import PolicyError
 from nanclean.grammar import ROLES, SELECTORS, Limit, Sentence, Word, columns, fits, limit, sentence
 from nanclean.part import Call, call
-from nanclean.wording import quoted
 from nanclean.rule import rule
+from nanclean.wording import quoted
 
 
 @pytest.mark.parametrize(

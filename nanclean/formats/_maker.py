@@ -13,6 +13,7 @@ from nanclean.column import Column, Numbers, Values
 from nanclean.errors import UsageError
 from nanclean.escaping import shortened
 from nanclean.format import Source
+from nanclean.formats._columns import without_views
 from nanclean.formats._fromtext import of_text
 from nanclean.formats._rebuild import converted, of_view, patched, relisted
 from nanclean.target import Out
@@ -63,9 +64,8 @@ class Maker:
             return of_view(held.view, self.type, self.name)
         if self._lexical:
             return of_text(held, block, self.type, self.name, self._source)
-        raw = block.raw(self.name)
-        assert raw is not None
-        return self.remade(as_arrow(raw, self.name), held)
+        raw = as_arrow(block.batch.columns[held.origin], self.name)
+        return self.remade(raw if block.kept is None else raw.take(packed(block.kept)), held)
 
     def remade(self, raw: pa.Array, held: Held) -> pa.Array:
         """The same from the cells as they were read."""
@@ -99,9 +99,9 @@ def _no_type(name: str, type_: str) -> UsageError:
 
 
 def as_arrow(raw: Raw, name: str) -> pa.Array:
-    """Any raw column as an Arrow array. UsageError for what Arrow does not have."""
+    """Any raw column as an Arrow array that rows can be taken from. UsageError for what Arrow does not have."""
     if not isinstance(raw, np.ndarray):
-        return pc.run_end_decode(raw) if pa.types.is_run_end_encoded(raw.type) else raw
+        return without_views(pc.run_end_decode(raw) if pa.types.is_run_end_encoded(raw.type) else raw)
     if raw.ndim > 1:
         cells = as_arrow(raw.reshape(-1), name)
         return pa.Array.from_buffers(pa.list_(cells.type, raw.shape[1]), len(raw), [None], children=[cells])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -466,7 +467,7 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "a fence of words": (step(3, "find", fences=["a", "b"]), "zscore: fences must be something else, not "),
     "a list for a value": (step(1, "fix", value=[1]), "impute: value must be a number, not "),
     "column twice": (lambda r: r["data"]["columns"].append(r["data"]["columns"][0]), "a column is in it twice"),
-    "fingerprint": (lambda r: r["data"].update(fingerprint=["zz"]), "the fingerprint is no list of 64-bit numbers, hexadecimal"),
+    "fingerprint": (lambda r: r["data"].update(fingerprint=["zz"]), "the fingerprint is no list of 64-bit "),
     "rows": (lambda r: r["data"].update(rows=-1), "it was fitted on fewer than no rows"),
     "no steps": (lambda r: r.pop("steps"), "is damaged: object missing required field `steps`"),
     "fix is a number": (lambda r: r["steps"][1].update(fix=7), "is damaged: expected `object | null`, got `int`"),
@@ -500,9 +501,20 @@ def test_a_damaged_recipe(capsys: Captured) -> None:
     refused(
         capsys, 2, "r.jsn: there is no such recipe", "did you mean r.json?", "apply", "r.jsn", "t.csv", "-o", "o.csv"
     )
+    of_step = whole.replace(b'"column": "city"', b'"column": "nope"')
+    Path("other.json").write_bytes(of_step)
+    step_ = "other.json: step 2 is of 'nope', which is not among the columns"
+    refused(capsys, 2, step_, AGAIN, "apply", "other.json", "t.csv", "-o", "o.csv")
+    Path("other.json").write_bytes(of_step.replace(b'"name": "city"', b'"name": "nope"'))
     step_ = "t.csv: the recipe works on nope, which is not there"
-    (Path("other.json")).write_bytes(whole.replace(b'"column": "city"', b'"column": "nope"'))
     refused(capsys, 2, step_, "is it open here? rename it", "apply", "other.json", "t.csv", "-o", "o.csv")
+    for value in (b'"text"', b"true"):
+        Path("other.json").write_bytes(
+            re.sub(rb'("name": "impute", "how": "median".*?"value": )[^,}]*', rb"\1" + value, whole)
+        )
+        told = value.decode().strip('"').capitalize() if value == b"true" else "text"
+        step_ = f"other.json: impute: {told!r} is no value of a column of type float"
+        refused(capsys, 2, step_, AGAIN, "apply", "other.json", "t.csv", "-o", "o.csv")
 
 
 @pytest.mark.usefixtures("recipe")

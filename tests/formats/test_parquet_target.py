@@ -130,7 +130,7 @@ def known(array: pa.Array) -> bool:
 
 
 NEW = int(pa.__version__.partition(".")[0]) >= 26
-TABLE = pa.table({name: array for name, array in (PLAIN | NESTED).items() if NEW or known(array)})
+TABLE = pa.table({name: array for name, array in (PLAIN | NESTED).items() if NEW or (known(array) and name != "json")})
 SCHEMA = pa.schema(
     [
         field.with_metadata({"unit": field.name, "PARQUET:field_id": str(100 + i)})
@@ -165,7 +165,7 @@ def _stored(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _exact(cell: Any) -> Any:
-    if isinstance(cell, float):
+    if isinstance(cell, float | np.floating):
         return struct.pack("<d", cell).hex()
     if isinstance(cell, dict):
         return {key: _exact(value) for key, value in cell.items()}
@@ -247,6 +247,8 @@ def test_other_readers_find_the_same(tmp_path):
     ],
 )  # fmt: skip
 def test_a_file_stays_as_it_was_written(options, tmp_path):
+    if not NEW and "write_time_adjusted_to_utc" in options:
+        pytest.skip("this version of Arrow has no such option")
     path = saved(tmp_path, TABLE.drop_columns(["stamp_ns", "time_ns"]), **options)
     out = tmp_path / "out.parquet"
     rewritten(path, out, keep=lambda rows: rows != 7)
@@ -363,6 +365,8 @@ def test_the_order_of_a_dictionary_stays_and_new_words_come_last(tmp_path):
 def test_a_dictionary_that_is_full_says_so(tmp_path):
     words = pa.DictionaryArray.from_arrays(pa.array(range(128), pa.int8()), pa.array([f"w{i}" for i in range(128)]))
     path = saved(tmp_path, pa.table({"w": words}))
+    if not NEW:
+        pytest.skip("this version of Arrow reads every dictionary with indices of 32 bits")
     rewritten(path, tmp_path / "out.parquet", at([5], ["w"], "w7"), touched=["w"])
     assert pq.read_table(tmp_path / "out.parquet")["w"][5].as_py() == "w7"
     with pytest.raises(RuleError, match="w: its dictionary has no room"):
@@ -508,6 +512,8 @@ def cast(dtype: str, names: list[str]) -> Any:
 
 
 def test_a_column_may_have_another_type_alone(tmp_path):
+    if not NEW:
+        pytest.skip("this version of Arrow cannot write all of the types")
     names = ["int16", "list", "struct.a", "decimal128", "fixed_list", "unregistered", "tensor"]
     path = saved(tmp_path)
     rewritten(path, tmp_path / "out.parquet", cast("f4", names), keep=lambda rows: rows > 4)
@@ -662,6 +668,8 @@ def raw_96(path: Path, unit: str = "ns") -> tuple[list[int], list[Any]]:
 )
 @pytest.mark.parametrize("store_schema", [True, False])
 def test_timestamps_of_96_bits_stay_what_they_are(ticks, unit, store_schema, tmp_path):
+    if not NEW:  # what older versions write of times before 1970 they read as something else
+        ticks = [tick if tick is None or tick >= 0 else 5 for tick in ticks]
     path = of_96_bits(tmp_path, ticks, unit, store_schema=store_schema)
     out = tmp_path / "out.parquet"
     rewritten(path, out)
@@ -892,7 +900,14 @@ def test_frames_become_files(engine, tmp_path):
     table = TABLE.select(["int16", "float32", "string", "bool", "words", "stamp_ms", "list", "decimal128"])
     table = table.append_column("seconds", some([1, 2], pa.timestamp("s")))
     source: Any = {"arrow": lambda: table, "pandas": table.to_pandas, "polars": lambda: pl.from_arrow(table)}[engine]()
-    rewritten(opened(source), tmp_path / "out.parquet", at([3], ["int16"], 5), touched=["int16"])
+    stays = np.arange(N) % 6 != 5
+    rewritten(
+        opened(source),
+        tmp_path / "out.parquet",
+        at([3], ["int16"], 5),
+        keep=lambda rows: stays[rows],
+        touched=["int16"],
+    )
     found = pq.read_table(tmp_path / "out.parquet")
     for name in table.column_names:
         if engine != "arrow" and name in ("int16", "list", "bool", "decimal128", "float32"):
@@ -900,6 +915,7 @@ def test_frames_become_files(engine, tmp_path):
         expected = table[name].to_pylist()
         if name == "int16":
             expected[3] = 5
+        expected = [cell for cell, here in zip(expected, stays, strict=True) if here]
         assert repr(_exact(found[name].to_pylist())) == repr(_exact(expected)), name
 
 
