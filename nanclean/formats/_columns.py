@@ -76,6 +76,9 @@ def without_views(array: pa.Array) -> pa.Array:
     type_ = array.type
     if not pa.types.is_nested(type_) and "_view" not in str(type_):
         return array
+    if pa.types.is_dictionary(type_):
+        words = without_views(array.dictionary)
+        return pa.DictionaryArray.from_arrays(array.indices, words, ordered=type_.ordered)
     found = _without_views(type_)
     return array if found.equals(type_) else array.cast(found)
 

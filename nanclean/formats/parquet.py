@@ -108,7 +108,7 @@ class ParquetSource(Source):
         return Facts(rows=sum(self._rows), notes=[f"Columns without a name, or with a repeated one, are now: {names}."])
 
     def nothing(self) -> Batch:
-        columns = [column.combine_chunks() for column in self.schema.empty_table().columns]
+        columns = [pa.nulls(0, type_) for type_ in self.schema.types]  # empty_table would import pandas
         empty = pa.RecordBatch.from_arrays(columns, schema=self.schema)
         return Batch(0, 0, leaf_arrays(_known(empty)))
 

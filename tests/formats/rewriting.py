@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -64,26 +65,24 @@ def rewritten(
     """Write it, read it back, and hold every column against its checksum, as the proof of a fix does."""
     options = options or ReadOptions()
     source = opened(source, options) if isinstance(source, str | Path) else source
-    reading = reading_of(source, types, missing)
     path.write_bytes(b"")
-    module = registry.module("formats", path.suffix[1:])
-    target = module.target(source, outs(source, reading, change, added, touched), str(path), options)
-    checksums = [Checksum() for _ in target.fields]
-    rows = 0
-    try:
-        for split in source.splits():
-            for batch in split.batches():
-                block = made(batch, source, reading, change, keep, added)
-                columns = target.columns(block)
-                assert len(columns) == len(target.fields)
-                for checksum, raw in zip(checksums, columns, strict=True):
-                    assert len(raw) == block.rows
-                    checksum.add(raw)
-                target.write(target.encoded(block, columns))
-                rows += block.rows
-        target.finish()
-    finally:
-        target.close()
+    with closing(source):
+        reading = reading_of(source, types, missing)
+        module = registry.module("formats", path.suffix[1:])
+        target: Target = module.target(source, outs(source, reading, change, added, touched), str(path), options)
+        checksums = [Checksum() for _ in target.fields]
+        rows = 0
+        with closing(target):
+            for split in source.splits():
+                for batch in split.batches():
+                    block = made(batch, source, reading, change, keep, added)
+                    columns = target.columns(block)
+                    for checksum, raw in zip(checksums, columns, strict=True):
+                        assert len(raw) == block.rows
+                        checksum.add(raw)
+                    target.write(target.encoded(block, columns))
+                    rows += block.rows
+            target.finish()
     proven(path, target, checksums, rows)
     return target
 

@@ -27,7 +27,10 @@ from nanclean.patch import numbers as with_numbers
 from nanclean.typed import Lists
 from tests.formats.rewriting import at, outs, reading_of, rewritten
 
-pytestmark = pytest.mark.filterwarnings("ignore:Stored array in format")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Stored array in format"),
+    pytest.mark.filterwarnings("ignore:overflow encountered in cast"),
+]
 
 SIZES = {"SPLIT_BYTES": 600, "BATCH_BYTES": 200, "CACHED_BYTES": 120, "PIECE_BYTES": 64, "TILE_BYTES": 16}
 SIZES |= {"TILE_ROWS": 2, "ROWS": 8, "ROWS_OF_ONE": 8, "FEWEST_ROWS": 2}
