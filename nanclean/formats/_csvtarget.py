@@ -16,7 +16,7 @@ from nanclean.batch import Raw as RawColumn
 from nanclean.block import Block
 from nanclean.cells import Cells as TextCells
 from nanclean.cells import bits, packed, strings
-from nanclean.column import Mask
+from nanclean.column import Mask, Numbers
 from nanclean.errors import InputError, OutputError, UsageError
 from nanclean.format import Field, ReadOptions, Source
 from nanclean.formats._cellbounds import Bounds
@@ -193,8 +193,9 @@ class Copied(TextTarget):
                 continue
             raw = cast(pa.Array, block.raw(out.name))
             rows = touched(block.columns[out.name], raw, self.decimal)
-            if 0 < rows.size == block.rows:
-                found[i] = rows  # all of them: nobody asks which happen to be spelled the same
+            numeric = isinstance(block.columns[out.name].view, Numbers) and len(self.outs) > 1
+            if rows.size and rows.size == block.rows and numeric:
+                found[i] = rows  # a number that happens to be spelled as before comes out as it was
             elif rows.size:
                 before, after = (_some(cast(pa.Array, cells), rows) for cells in (raw, new))
                 other = bits(pc.not_equal(written(before), written(after)))

@@ -48,7 +48,7 @@ def test_bad_cells_become_the_constant(source: Source, fix, filled):
         (INTEGERS, "fill(0.5)", "fill(0.5): x is a column of type integer, and 0.5 is no integer", "write fill(0)"),
         (FLOATS, "fill(zero)", "fill(zero): x is a column of type float", "write fill(0)"),
         (FLOATS, "fill(nan)", "fill(nan): x is a column of type float", "write blank to make cells missing"),
-        (FLOATS, "fill(True)", "fill(value=True): x is a column of type float", "write fill(0)"),
+        (FLOATS, "fill(True)", "fill(True): x is a column of type float", "write fill(0)"),
         (SMALL, "fill(256)", "fill(256): x is uint8, which cannot hold 256",
          "fill a value of its type, or cast the column above"),
         (SMALL, "fill(-1)", "fill(-1): x is uint8, which cannot hold -1",

@@ -175,7 +175,7 @@ class TestGroups:
     def test_too_many_groups_are_told(self):
         with pytest.raises(RuleError) as told:
             fitted(self.SOURCE, "impute(median, by=g)", "missing", groups=None)
-        assert told.value.message == "x: impute(median, g): g has more than 1,000 different values"
+        assert told.value.message == "x: impute(median, by=g): g has more than 1,000 different values"
         assert told.value.hint == "take a column with fewer groups, or leave by out"
 
     def test_too_many_groups_to_be_filled_from_above_are_told(self):
@@ -193,7 +193,7 @@ class TestGroups:
         rule = fitted(self.SOURCE, "impute(median, by=g)", "missing")
         with pytest.raises(RuleError) as told:
             rule.fixed(self.SOURCE.block().having("g", None))
-        assert told.value.message == "x: impute(median, g): a rule above has taken g out"
+        assert told.value.message == "x: impute(median, by=g): a rule above has taken g out"
         assert told.value.hint == "put this rule above that one"
 
 
@@ -262,14 +262,14 @@ DAYS = parquet(pa.array([datetime.date(2020, 1, 1), None]))
          "impute(mode): values of type other are not counted, so x has no mode", "write 'x: missing -> drop'"),
         (LISTS, "impute(ffill)", "impute(ffill): ffill needs one cell in each row, and x holds lists",
          "write 'x: missing -> impute(median)'"),
-        (LISTS, "impute(mean, by=g)", "impute(mean, g): by needs one cell in each row, and x holds lists",
+        (LISTS, "impute(mean, by=g)", "impute(mean, by=g): by needs one cell in each row, and x holds lists",
          "write 'x: missing -> impute(median)'"),
-        (NUMBERS, "impute(mean, by=h)", "impute(mean, h): there is no column 'h'; choose from g, x", None),
+        (NUMBERS, "impute(mean, by=h)", "impute(mean, by=h): there is no column 'h'; choose from g, x", None),
         (parquet(pa.array([1.0]), store=pa.array(["a"])), "impute(mean, by=stor)",
-         "impute(mean, stor): there is no column 'stor'; did you mean 'store'?", None),
-        (NUMBERS, "impute(mean, by=g)", "impute(mean, g): g is of type float; groups are text, integers or booleans",
+         "impute(mean, by=stor): there is no column 'stor'; did you mean 'store'?", None),
+        (NUMBERS, "impute(mean, by=g)", "impute(mean, by=g): g is of type float; groups are text, integers or booleans",
          "name another column, or leave by out"),
-        (TEXT, "impute(mode, by=x)", "impute(mode, x): x cannot be its own group",
+        (TEXT, "impute(mode, by=x)", "impute(mode, by=x): x cannot be its own group",
          "name another column, or leave by out"),
     ],
 )  # fmt: skip
