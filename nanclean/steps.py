@@ -153,25 +153,33 @@ def by_rule(steps: Iterable[Step]) -> Iterator[list[Step]]:
 
 
 def run(
-    steps: Sequence[Step], block: Block, carries: Carries, tally: Tally | None = None, told: bool = True
+    steps: Sequence[Step], block: Block, carries: Carries, tally: Tally | None = None, prove: bool = True
 ) -> tuple[Block, list[Rejected]]:
-    """The block as the rules leave it, and the rows that they dropped.
+    """The block as the rules leave it, and the rows that they dropped. `prove`: see `act`.
 
     RuleError if a rule cannot do what it says, VerificationError if one has not done it.
     """
     rejected: list[Rejected] = []
     place = 0
     for rule in by_rule(steps):
-        block, gone = act(rule, block, carries, tally, place)
+        block, gone = act(rule, block, carries, tally, place, prove)
         rejected += gone
         place += len(rule)
     return block, rejected
 
 
 def act(
-    rule: Sequence[Step], block: Block, carries: Carries, tally: Tally | None = None, place: int = 0
+    rule: Sequence[Step],
+    block: Block,
+    carries: Carries,
+    tally: Tally | None = None,
+    place: int = 0,
+    prove: bool = True,
 ) -> tuple[Block, list[Rejected]]:
-    """Run one rule: all its steps see the block as the rules above left it, and rows leave together at its end."""
+    """Run one rule: all its steps see the block as the rules above left it, and rows leave together at its end.
+
+    prove: False where nobody will get the rows, because they are only measured.
+    """
     columns, rejected = dict(block.columns), []
     keep: Mask | None = None
     for number, step in enumerate(rule, start=place):
@@ -180,7 +188,8 @@ def act(
             continue
         bad = _bad(step, held.view)
         fixed = Fixed() if step.fix is None else step.fix.fix(step.column, block, bad, carries.setdefault(step.key, {}))
-        _demand_named(step, held.view, bad, fixed)
+        if prove:
+            _demand_named(step, held.view, bad, fixed)
         if tally is not None:
             _note(tally, step, block, held.view, bad, fixed)
         _put(columns, step.column, held, fixed)
@@ -194,7 +203,7 @@ def act(
     after = replace(block, columns=columns)
     if keep is not None:
         after = after.where(keep)
-    for step in rule:
+    for step in rule if prove else ():
         _prove(step, after)
     return after, rejected
 
