@@ -25,7 +25,7 @@ from nanclean.policy import Policy
 from nanclean.profile import Profile
 from nanclean.recipe import Recipe, TrainedColumn, made_now
 from nanclean.report import Report
-from nanclean.resolving import Resolved, resolved
+from nanclean.resolving import Resolved, resolved, senseless
 from nanclean.rule import Spelling
 from nanclean.scanning import Scan
 from nanclean.statistics import Figures
@@ -33,6 +33,7 @@ from nanclean.steps import Step
 from nanclean.target import Out, Target, is_like
 from nanclean.telling import Telling
 from nanclean.tokens import PANDAS, Words
+from nanclean.typed import view
 from nanclean.verify import verify
 from nanclean.wording import listed, quoted, several
 
@@ -70,8 +71,7 @@ class Fixing:
 
     def measure(self) -> None:
         """What the data are like before anything is changed."""
-        if self.source.lexical and self.recipe is None:
-            self._resolve_names()
+        self._foresee()
         policy = self.policy if self.recipe is None else self._as_trained(self.policy.without_rules(self.names))
         self.scan = Scan(self.source, policy, self.options.decimal, self.jobs, self.memory, self.values, self.progress)
         self.reading, self.profile = self.scan.measured()
@@ -107,9 +107,18 @@ class Fixing:
         figures = self.scan.figures(self.reading, self.profile)
         return [figures[i] for i in range(len(self.names))]
 
-    def _resolve_names(self) -> None:
-        """What can be told wrong by the names alone is told before the first row is read."""
-        self.policy.checks(self.names, None)
+    def _foresee(self) -> None:
+        """PolicyError with all that can be told wrong before the first row is read: of text by the names alone."""
+        if self.recipe is not None:
+            return
+        if self.source.lexical:
+            wrong = (*self.policy.mistakes, *senseless(self.policy))
+            replace(self.policy, mistakes=wrong).checks(self.names, None)
+            return
+        types = [field.type or "other" for field in self.source.fields]
+        self.policy.checks(self.names, types)
+        columns = [view(raw) for raw in self.source.nothing().columns]
+        resolved(self.policy, self.names, self.source.format, columns)
 
     def decide(self, *, ragged: bool = False) -> None:
         """The steps, fitted here or taken from the recipe. `ragged`: records that are may be there."""
@@ -198,9 +207,11 @@ class Fixing:
 
     def report(self, wish: Wish) -> Report:
         """Fix, verify and publish, or (without an output) only tell what that would do."""
+        if self.recipe is not None:
+            self._refuse_names()
         self.measure()
         if self.recipe is not None:
-            self._refuse_strangers()
+            self._refuse_types()
         self.decide()
         outs = self._outs()
         drafts: list[Draft] = []
@@ -357,8 +368,8 @@ class Fixing:
     def figures_by_place(self) -> dict[int, Figures]:
         return {i: self.figures[name] for i, name in enumerate(self.names)}
 
-    def _refuse_strangers(self) -> None:
-        """RecipeError if a column that the recipe works on is not there, or is of another kind."""
+    def _refuse_names(self) -> None:
+        """RecipeError if a column that the recipe works on is not there. Before anything is read."""
         assert self.recipe is not None
         added = {name for step in self.recipe.steps if step.fix is not None for name in step.fix.adds()}
         there = [quoted(name) for name in sorted(added & set(self.names))]
@@ -379,6 +390,10 @@ class Fixing:
                 f"which {'is' if len(missing) == 1 else 'are'} not there",
                 hint=f"is it {quoted(near)} here? rename it" if near else "is it the right file for this recipe?",
             )
+
+    def _refuse_types(self) -> None:
+        """RecipeError if a column is of a kind that the recipe cannot work on."""
+        assert self.recipe is not None
         found = dict(zip(self.names, self.types_found(), strict=True))
         for step in self.recipe.steps:
             trained, type_ = self.recipe.column(step.column), found.get(step.column)

@@ -12,7 +12,7 @@ from nanclean.detector import NUMBERS, Detector
 from nanclean.errors import PolicyError
 from nanclean.fixer import Aim
 from nanclean.grammar import Word
-from nanclean.mistakes import Mistakes
+from nanclean.mistakes import Mistake, Mistakes
 from nanclean.policy import FEATURE, Policy
 from nanclean.reach import Reach
 from nanclean.rule import ALL, Rule
@@ -65,11 +65,11 @@ class Resolver:
         )
 
     def _rule(self, number: int, rule: Rule) -> None:
-        where, key = rule.where or f"--rule {shown(str(rule), 60)!r}", rule.key if rule.where else None
+        where, key = _place(rule)
         if rule.find is not None and rule.find.whole:
             self._of_table(number, rule, where, key)
             return
-        if not self._makes_sense(rule, where, key):
+        if not self.makes_sense(rule, where, key):
             return
         steps = []
         for name, named in self._reached(rule, where, key).items():
@@ -91,7 +91,7 @@ class Resolver:
     def _block(self, names: Collection[str]) -> Block:
         return Block(Batch(0, 0, ()), {name: Held(self.columns[name], None) for name in names if name in self.columns})
 
-    def _makes_sense(self, rule: Rule, where: str, key: str | None) -> bool:
+    def makes_sense(self, rule: Rule, where: str, key: str | None) -> bool:
         """Whether find and fix go together, whatever the column."""
         fix, find = rule.fix, rule.find
         if fix is None:
@@ -185,6 +185,20 @@ class Resolver:
         block, _ = act(steps, self._block(self.columns), {})
         self.columns = {name: held.view for name, held in block.columns.items()}
         self.known = {name: view.type for name, view in self.columns.items()}
+
+
+def senseless(policy: Policy) -> list[Mistake]:
+    """Rules whose find and fix do not go together, whatever the columns."""
+    resolver = Resolver(policy, (), (), "", {})
+    for rule in policy.rules:
+        if rule.find is None or not rule.find.whole:
+            resolver.makes_sense(rule, *_place(rule))
+    return resolver.mistakes.all
+
+
+def _place(rule: Rule) -> tuple[str, str | None]:
+    """Where a rule stands, for messages."""
+    return rule.where or f"--rule {shown(str(rule), 60)!r}", rule.key if rule.where else None
 
 
 def resolved(policy: Policy, names: Sequence[str], format: str, columns: Sequence[Column]) -> Resolved:
