@@ -239,7 +239,7 @@ class Copied(TextTarget):
         """
         piece, raw = origin.piece, bytes(origin.raw) if not isinstance(origin.raw, bytes) else origin.raw
         many = sum(map(len, edits.values())) * ANEW >= block.rows * len(self.outs)
-        if not many or piece.quoted or block.batch.ragged is not None or self._style.width == 1 or self._added:
+        if not many or piece.quoted or block.batch.ragged is not None or len(self.outs) == 1 or self._added:
             return False
         if not self._encoding.direct or not (self._encoding.codec == "utf-8" or raw.isascii()):
             return False

@@ -22,6 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import nanclean
 from nanclean import patch, times
 from nanclean.batch import Batch
 from nanclean.block import Block, Held
@@ -1014,3 +1015,11 @@ def test_one_changed_cell_in_a_real_file(tmp_path: Path, data: Path) -> None:
 
 def ragged(split: Any) -> bool:
     return any(batch.ragged is not None for batch in split.batches())
+
+
+def test_one_column_that_is_left_shows_its_empty_cells(tmp_path):
+    """Also where so much changes that the records are written anew."""
+    (tmp_path / "t.csv").write_text("x,b,c,d\n007,1,,\n,2,,\n5,3,,\n")
+    rules = ["b, c, d -> drop_column", "x: range(6, 10) -> blank"]
+    nanclean.fix(tmp_path / "t.csv", tmp_path / "o.csv", rules=rules, no_config=True)
+    assert (tmp_path / "o.csv").read_bytes() == b'x\n007\n""\n""\n'
