@@ -41,6 +41,7 @@ def _init(file: str, output: str, force: bool, quiet: bool, no_header: bool, **g
     from nanclean.cli._output import standard_output
     from nanclean.cli._progress import progress
     from nanclean.draft import refuse
+    from nanclean.outputs import write_text
 
     if output != "-":
         refuse(output, force=force, inputs=(file,))
@@ -50,23 +51,10 @@ def _init(file: str, output: str, force: bool, quiet: bool, no_header: bool, **g
     if output == "-":
         standard_output().write(text)
         return 0
-    _write(output, text)
+    write_text(output, text)
     if not quiet:
         click.echo(f"written: {output}\nNext: {_next(asked, output, text)}")
     return 0
-
-
-def _write(output: str, text: str) -> None:
-    from nanclean.draft import Draft
-
-    draft = Draft(output)
-    try:
-        with open(draft.path, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        draft.sync()
-        draft.publish()
-    finally:
-        draft.discard()
 
 
 def _next(asked: Asked, policy: str, text: str) -> str:
