@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -118,11 +118,3 @@ def _distinct(found: np.ndarray) -> np.ndarray:
     """Ascending, each once."""
     found = np.sort(found)
     return found[np.concatenate(([True], found[1:] != found[:-1]))]
-
-
-def merged(pieces: Iterable[Fingerprint]) -> Fingerprint:
-    """Of the whole."""
-    whole = Fingerprint()
-    for piece in pieces:
-        whole.merge(piece)
-    return whole

@@ -181,10 +181,3 @@ class Fixer(Part):
     def told(self) -> str:
         """What it has learned, in a few words for a table: `median 197`."""
         return ""
-
-
-def manual(fixer: type[Fixer]) -> str:
-    """What `nanclean explain` prints: the docstring of its class."""
-    import inspect
-
-    return inspect.cleandoc(fixer.__doc__ or "")

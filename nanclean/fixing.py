@@ -16,14 +16,14 @@ from nanclean.column import Column
 from nanclean.draft import Draft
 from nanclean.engines.local import Local
 from nanclean.errors import InputError, NancleanError, RecipeError
-from nanclean.fingerprint import Overlap
+from nanclean.fingerprint import MOST, Overlap
 from nanclean.fitting import Fit
 from nanclean.format import ReadOptions, Source
 from nanclean.outputs import Wish, copy, format_of, options_for, rejected_path, write_text
 from nanclean.pipeline import Progress
 from nanclean.policy import Policy
 from nanclean.profile import Profile
-from nanclean.recipe import Recipe, TrainedColumn, made_now
+from nanclean.recipe import Recipe, TrainedColumn
 from nanclean.report import Report
 from nanclean.resolving import Resolved, resolved, senseless
 from nanclean.rule import Spelling
@@ -35,6 +35,7 @@ from nanclean.telling import Telling
 from nanclean.tokens import PANDAS, Words
 from nanclean.typed import view
 from nanclean.verify import verify
+from nanclean.version import version
 from nanclean.wording import listed, quoted, several
 
 
@@ -169,7 +170,7 @@ class Fixing:
             self.source.format,
             () if fingerprint is None else tuple(fingerprint.smallest.tolist()),
             self.resolved.ragged,
-            made_now(),
+            version(),
         )
 
     def _trained(self, i: int, name: str) -> TrainedColumn:
@@ -305,7 +306,7 @@ class Fixing:
             features = [name for name in self.names if self.policy.role(name) == "feature"]
         elif self.recipe is not None and wish.disjoint:
             features = [name for name in self.recipe.features if name in self.names]
-            overlap = Overlap(self.recipe.known, len(self.recipe.fingerprint) < 10_000)
+            overlap = Overlap(self.recipe.known, len(self.recipe.fingerprint) < MOST)
         wanted = {name for step in self.steps for name in step.reads} | set(labels) | set(features)
         for sink in (out, rejects):
             if sink is not None and sink.target.format != self.source.format:

@@ -23,7 +23,6 @@ from nanclean.part import from_json
 from nanclean.policy import Policy
 from nanclean.rule import Budget, Rule, Spelling, rule
 from nanclean.steps import Step
-from nanclean.version import version
 from nanclean.wording import shown
 
 SCHEMA: Final = "nanclean.recipe/1"
@@ -415,8 +414,3 @@ def _beside(path: Path) -> list[str]:
         return [other.name for other in path.parent.iterdir() if other.suffix == ".json"]
     except OSError:
         return []
-
-
-def made_now() -> str | None:
-    """The version that a recipe made now carries."""
-    return version()

@@ -115,6 +115,19 @@ def demand_numbers(name: str, fix: Fixer, block: Block, view: Numbers) -> None:
         )
 
 
+def floats_of(name: str, fix: Fixer, block: Block) -> tuple[Numbers, np.dtype, str]:
+    """A column of numbers that is to become floats, and the dtype and type of these; float32 stays.
+
+    RuleError if a cell cannot be computed with.
+    """
+    column = block.columns[name].view
+    assert isinstance(column, Numbers)
+    if column.rows:
+        demand_numbers(name, fix, block, column)
+    dtype = np.dtype(np.float32 if column.values.dtype == np.float32 else np.float64)
+    return column, dtype, column.type.replace("integer", "float")
+
+
 def _obstacles(view: Numbers) -> Iterator[tuple[str, str | None, Mask | None, str]]:
     yield "missing cell", None, view.missing, "missing"
     infinite = [mask for mask in (view.pos_inf, view.neg_inf) if mask is not None]

@@ -12,7 +12,7 @@ from nanclean.column import Column, Numbers
 from nanclean.detector import NUMBERS
 from nanclean.errors import RuleError
 from nanclean.fixer import Aim, Bad, Carry, Fixed, Fixer
-from nanclean.fixers._cells import demand_numbers, first_rows, no_integers, pasted
+from nanclean.fixers._cells import first_rows, floats_of, no_integers, pasted
 from nanclean.patch import numbers
 from nanclean.wording import listed, quoted, several, shown
 
@@ -48,12 +48,7 @@ class Log1p(Fixer):
         return self
 
     def fix(self, name: str, block: Block, bad: Bad, carry: Carry) -> Fixed:
-        column = block.columns[name].view
-        assert isinstance(column, Numbers)
-        dtype = np.dtype(np.float32 if column.values.dtype == np.float32 else np.float64)
-        type_ = column.type.replace("integer", "float")
-        if column.rows:
-            demand_numbers(name, self, block, column)
+        column, dtype, type_ = floats_of(name, self, block)
         low = column.values <= -1 if column.values.dtype.kind != "u" else np.zeros(column.cells, bool)
         if low.any():
             found = [f"row {row:,}: {shown(column.values[at].item())}" for row, at in first_rows(block, column, low)]

@@ -12,7 +12,7 @@ from nanclean.column import Column, Numbers
 from nanclean.detector import NUMBERS, Detector, Figures
 from nanclean.errors import RuleError
 from nanclean.fixer import Aim, Bad, Carry, Fixed, Fixer
-from nanclean.fixers._cells import demand_numbers, no_integers, pasted, place
+from nanclean.fixers._cells import floats_of, no_integers, pasted, place
 from nanclean.part import learned
 from nanclean.patch import numbers
 from nanclean.wording import quoted, several, shown
@@ -80,12 +80,7 @@ class Normalize(Fixer):
         return replace(self, figures=tuple(measured))
 
     def fix(self, name: str, block: Block, bad: Bad, carry: Carry) -> Fixed:
-        column = block.columns[name].view
-        assert isinstance(column, Numbers)
-        dtype = np.dtype(np.float32 if column.values.dtype == np.float32 else np.float64)
-        type_ = column.type.replace("integer", "float")
-        if column.rows:
-            demand_numbers(name, self, block, column)
+        column, dtype, type_ = floats_of(name, self, block)
         if column.cells and self.figures is None:
             raise RuleError(f"{quoted(name)}: {self} was fitted on a table without rows",
                             hint="fit the recipe on a table with values in that column")  # fmt: skip
