@@ -72,9 +72,10 @@ class Fixing:
 
     def measure(self) -> None:
         """What the data are like before anything is changed."""
-        self._foresee()
-        policy = self.policy if self.recipe is None else self._as_trained(self.policy.without_rules(self.names))
+        policy = self._foreseen() if self.recipe is None else self._as_trained(self.policy.without_rules(self.names))
         self.scan = Scan(self.source, policy, self.options.decimal, self.jobs, self.memory, self.values, self.progress)
+        if self.recipe is None and not self.source.lexical:  # types are known before the first row is read
+            self.resolved = self._resolved([view(raw) for raw in self.source.nothing().columns])
         self.reading, self.profile = self.scan.measured()
         self.figures = dict(zip(self.names, self._all_figures(), strict=True))
         self.source.check()
@@ -108,25 +109,23 @@ class Fixing:
         figures = self.scan.figures(self.reading, self.profile)
         return [figures[i] for i in range(len(self.names))]
 
-    def _foresee(self) -> None:
-        """PolicyError with all that can be told wrong before the first row is read: of text by the names alone."""
-        if self.recipe is not None:
-            return
-        if self.source.lexical:
-            wrong = (*self.policy.mistakes, *senseless(self.policy))
-            replace(self.policy, mistakes=wrong).checks(self.names, None)
-            return
-        types = [field.type or "other" for field in self.source.fields]
-        self.policy.checks(self.names, types)
-        columns = [view(raw) for raw in self.source.nothing().columns]
-        resolved(self.policy, self.names, self.source.format, columns)
+    def _foreseen(self) -> Policy:
+        """The policy, with what its rules alone tell to be wrong; the scan tells all mistakes before it reads a row.
+
+        Where the types are known as well, resolving tells more, and all of it together.
+        """
+        if not self.source.lexical:
+            return self.policy
+        return replace(self.policy, mistakes=(*self.policy.mistakes, *senseless(self.policy)))
+
+    def _resolved(self, columns: Sequence[Column]) -> Resolved:
+        return resolved(self.policy, self.names, self.source.format, columns)
 
     def decide(self, *, ragged: bool = False) -> None:
         """The steps, fitted here or taken from the recipe. `ragged`: records that are may be there."""
-        chain = self.chain()
-        columns = chain.columns()
         if self.recipe is None:
-            self.resolved = resolved(self.policy, self.names, self.source.format, columns)
+            if self.source.lexical:
+                self.resolved = self._resolved(self.columns())
             self._refuse_ragged(0 if ragged else self.resolved.ragged)
             fit = Fit(self.chain(self.resolved.steps), self._figures_of, lambda: self.source.facts)
             self.steps: Sequence[Step] = fit.fitted(self.resolved.steps)
