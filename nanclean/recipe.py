@@ -18,7 +18,7 @@ from nanclean.detector import Detector, Severity
 from nanclean.errors import NancleanError, PolicyError, RecipeError
 from nanclean.escaping import json_escaped
 from nanclean.fixer import Fixer
-from nanclean.grammar import limit
+from nanclean.grammar import Limit, limit
 from nanclean.part import from_json
 from nanclean.policy import Policy
 from nanclean.rule import Budget, Rule, Spelling, rule
@@ -353,11 +353,9 @@ def _policy_out(policy: Policy) -> RecipePolicy:
         budget=None
         if budget is None
         else RecipeBudget(
-            rows_dropped=None if budget.rows_dropped is None else str(budget.rows_dropped),
-            rows_dropped_per_class=None
-            if budget.rows_dropped_per_class is None
-            else str(budget.rows_dropped_per_class),
-            cells_changed=None if budget.cells_changed is None else str(budget.cells_changed),
+            rows_dropped=_limit_out(budget.rows_dropped),
+            rows_dropped_per_class=_limit_out(budget.rows_dropped_per_class),
+            cells_changed=_limit_out(budget.cells_changed),
             mean_shift=budget.mean_shift,
         ),
         rules=[
@@ -378,14 +376,22 @@ def _policy_in(read: RecipePolicy, path: str | None) -> Policy:
         budget=None
         if budget is None
         else Budget(
-            None if budget.rows_dropped is None else limit(budget.rows_dropped),
-            None if budget.rows_dropped_per_class is None else limit(budget.rows_dropped_per_class),
-            None if budget.cells_changed is None else limit(budget.cells_changed),
+            _limit_in(budget.rows_dropped),
+            _limit_in(budget.rows_dropped_per_class),
+            _limit_in(budget.cells_changed),
             budget.mean_shift,
         ),
         rules=tuple(_rule_in(each) for each in read.rules),
         path=path,
     )
+
+
+def _limit_out(most: Limit | None) -> str | None:
+    return None if most is None else str(most)
+
+
+def _limit_in(text: str | None) -> Limit | None:
+    return None if text is None else limit(text)
 
 
 def _rule_in(read: RecipeRule) -> Rule:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from nanclean.cells import packed
 from nanclean.errors import NancleanError
 from nanclean.formats._encoding import Raw
-from nanclean.formats._records import FEED, QUOTE, RETURN, Masks, Positions, Style, _line_ends, _well_placed, parity
+from nanclean.formats._records import FEED, QUOTE, RETURN, Masks, Positions, Style, line_ends, parity, well_placed
 
 MOST = 0.5
 """From this share of the bytes on it is cheaper to look at all of them than to gather some records first."""
@@ -46,7 +46,7 @@ class Bounds:
         self._quoted = quoted
         self.codes = np.frombuffer(text, np.uint8)
         outside = _Outside(bytes(text), style) if quoted else None
-        ends = _line_ends(self.codes, more=False)
+        ends = line_ends(self.codes, more=False)
         ends = (ends if outside is None else outside(ends)) + 1
         if self.codes.size and (not ends.size or ends[-1] < self.codes.size):
             ends = np.append(ends, self.codes.size)  # the last line has no end
@@ -139,7 +139,7 @@ class _Outside:
         quotes = masks.of(QUOTE)
         inside = parity(quotes)
         bounds = masks.of(FEED) | masks.of(RETURN) | masks.of(style.delimiter)
-        if _well_placed(masks, quotes, inside, bounds, more=False):
+        if well_placed(masks, quotes, inside, bounds, more=False):
             self._inside = np.unpackbits(inside.view(np.uint8), bitorder="little").view(bool)
         else:
             self._positions = Positions(block, style)

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from nanclean.cells import Cells
-from nanclean.formats._encoding import _WINDOWS_CHARACTERS, WINDOWS, Encoding
+from nanclean.formats._encoding import WINDOWS, WINDOWS_CHARACTERS, Encoding
 
-_WINDOWS_BYTES = codecs.charmap_build(_WINDOWS_CHARACTERS)
+_WINDOWS_BYTES = codecs.charmap_build(WINDOWS_CHARACTERS)
 
 
 def encoded(text: str, encoding: Encoding) -> bytes:

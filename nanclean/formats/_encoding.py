@@ -13,7 +13,7 @@ from nanclean.errors import UsageError
 Raw = bytes | bytearray | memoryview
 WINDOWS = "windows-1252"
 _HOLES = {0x81, 0x8D, 0x8F, 0x90, 0x9D}
-_WINDOWS_CHARACTERS = "".join(chr(b) if b in _HOLES else bytes([b]).decode("cp1252") for b in range(256))
+WINDOWS_CHARACTERS = "".join(chr(b) if b in _HOLES else bytes([b]).decode("cp1252") for b in range(256))
 """Windows-1252, and Latin-1 where it has no character: any byte can be read, as browsers do."""
 
 _MARKS = (
@@ -47,7 +47,7 @@ class Encoding:
         if self.codec == WINDOWS:
             if not _has_controls(raw):
                 return codecs.latin_1_decode(raw)[0].encode()  # the same there, and faster
-            return codecs.charmap_decode(raw, "strict", _WINDOWS_CHARACTERS)[0].encode()
+            return codecs.charmap_decode(raw, "strict", WINDOWS_CHARACTERS)[0].encode()
         return codecs.decode(raw, self.codec).encode()
 
     def approximately(self, raw: Raw) -> bytes:

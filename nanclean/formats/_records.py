@@ -66,7 +66,7 @@ def scan(block: Block, style: Style, more: bool) -> Stretch | None:
     if quoted:
         quotes = masks.of(QUOTE)
         inside = parity(quotes)
-        if not _well_placed(masks, quotes, inside, breaks | masks.of(style.delimiter), more):
+        if not well_placed(masks, quotes, inside, breaks | masks.of(style.delimiter), more):
             return _scan_positions(block, style, more)
         outside = ends & ~inside
     stop = highest(outside) + 1 if more else len(block)
@@ -80,7 +80,7 @@ def scan(block: Block, style: Style, more: bool) -> Stretch | None:
     return Stretch(stop, records, count(ends, stop), quoted)
 
 
-def _well_placed(masks: Masks, quotes: np.ndarray, inside: np.ndarray, bounds: np.ndarray, more: bool) -> bool:
+def well_placed(masks: Masks, quotes: np.ndarray, inside: np.ndarray, bounds: np.ndarray, more: bool) -> bool:
     """Whether the parser's states are just the parity of the quotes, and nothing is wrong with them.
 
     So it is where every quote that opens starts a field or doubles the quote before it, and every quote that closes
@@ -118,7 +118,7 @@ def _unquoted(cell: bytes) -> bytes:
 
 def lines_before(block: Block, position: int) -> int:
     """How many lines end before a position of a block."""
-    return int(np.searchsorted(_line_ends(np.frombuffer(block, np.uint8), more=False), position))
+    return int(np.searchsorted(line_ends(np.frombuffer(block, np.uint8), more=False), position))
 
 
 def open_quote(block: Block, style: Style) -> int | None:
@@ -191,7 +191,7 @@ class Positions:
     def __init__(self, block: Block, style: Style, more: bool = False) -> None:
         self.codes = np.frombuffer(block, np.uint8)
         self._delimiter = style.delimiter
-        self.line_ends = _line_ends(self.codes, more)
+        self.line_ends = line_ends(self.codes, more)
         quotes = np.flatnonzero(self.codes == QUOTE) if block.find(QUOTE) >= 0 else np.empty(0, np.int64)
         self.edges = _edges(self.codes, quotes, style.delimiter)
         self._check_quotes(block, more)
@@ -245,7 +245,7 @@ class Positions:
         return positions[np.searchsorted(self.edges, positions) & 1 == 0]
 
 
-def _line_ends(codes: np.ndarray, more: bool) -> np.ndarray:
+def line_ends(codes: np.ndarray, more: bool) -> np.ndarray:
     """The position of the last byte of each line end."""
     feeds = np.flatnonzero(codes == FEED)
     returns = np.flatnonzero(codes == RETURN)
