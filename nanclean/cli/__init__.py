@@ -90,12 +90,14 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, asked: bool) -
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Which one.")
 @click.pass_context
 def group(ctx: click.Context) -> int | None:
-    """Find what will turn your loss into NaN, in the file, before training.
+    """Find what will turn your loss into NaN, in the file, before training. Fix it by written rules, and prove it.
 
     \b
     nanclean scan train.csv           look, and report
     nanclean check data/*.parquet     a line for each finding; exit 1 on errors
     nanclean init train.csv           a commented policy, drawn from the file
+    nanclean fix train.csv -o OUT     repair as the policy says, and prove it
+    nanclean apply R.json FILE -o OUT the numbers of the training data, again
     nanclean explain isolated         what a rule finds, why, and its weakness
 
     \b

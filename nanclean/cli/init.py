@@ -59,7 +59,6 @@ def _init(file: str, output: str, force: bool, quiet: bool, no_header: bool, **g
 
 def _next(asked: Asked, policy: str, text: str) -> str:
     """The command that tries the policy out, with the options that are not in it."""
-    from nanclean.cli import COMMANDS
     from nanclean.cli._reports import _repeated
     from nanclean.policy import parsed
 
@@ -69,7 +68,7 @@ def _next(asked: Asked, policy: str, text: str) -> str:
     reading = list(_repeated(replace(asked, **in_policy, columns=None)))
     written = parsed(text.encode(), policy)
     repairs = written is not None and any(rule.fix is not None for rule in written.rules)
-    if "fix" not in COMMANDS or not repairs:
+    if not repairs:
         return shlex.join(["nanclean", "check", file, "-p", policy, *reading])
     clean = f"clean{PurePath(file).suffix or '.csv'}"
     return shlex.join(["nanclean", "fix", file, "-p", policy, *reading, "-o", clean, "--dry-run"])
