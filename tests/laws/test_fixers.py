@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from nanclean import registry
 from nanclean.block import Block
 from nanclean.column import Column, Numbers, Values
-from nanclean.detector import EVERYTHING
+from nanclean.detector import EVERYTHING, manual
 from nanclean.errors import NancleanError, PolicyError
-from nanclean.fixer import Fixed, Fixer, manual
+from nanclean.fixer import Fixed, Fixer
 from nanclean.part import from_json, from_text, member
 from nanclean.tokens import Words
 from tests.blocks import Rule, Source, aimed, cells, csv, fitted, npy, parquet
