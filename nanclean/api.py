@@ -16,12 +16,13 @@ import msgspec
 from nanclean import policy as policies
 from nanclean.engine import usable_cores, usable_memory
 from nanclean.errors import UsageError
+from nanclean.finding import RANK
 from nanclean.format import ReadOptions
 from nanclean.opening import opened
 from nanclean.pipeline import Progress
 from nanclean.policy import Policy
 from nanclean.report import Report
-from nanclean.scanning import RANK, Scan
+from nanclean.scanning import Scan
 
 if TYPE_CHECKING:
     from nanclean.explaining import ExplainedRow

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -10,6 +11,8 @@ from nanclean.detector import Figures, Hits, Severity, Verdict
 from nanclean.policy import Check
 
 FIRST = 5
+RANK = {"error": 0, "warning": 1, "info": 2, "never": -1}
+"""Severities, the worst first; `never` is beyond all of them."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +44,17 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Runs of bad rows, first and last from 1, if they are few."""
     policy_line: str | None = None
     """Where the rule stands: `nanclean.toml:9`. None: built in, or an option."""
+    baseline: Literal["new", "worse", "known"] | None = None
+    """How it compares with the baseline of `check --baseline`; known ones fail nothing. None: there was none."""
+
+    def fails(self, fail_on: str) -> bool:
+        """Whether it makes a run fail that fails from this severity on: error, warning, info or never."""
+        return self.baseline != "known" and RANK[self.severity] <= RANK[fail_on]
+
+
+def exit_code(findings: Iterable[Finding], fail_on: str) -> int:
+    """1 if one of the findings makes the run fail, otherwise 0."""
+    return int(any(finding.fails(fail_on) for finding in findings))
 
 
 def of_column(

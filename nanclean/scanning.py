@@ -13,7 +13,7 @@ from nanclean import finding as findings
 from nanclean.causes import run_of_rows, together, zeros_under
 from nanclean.detector import Detector, Verdict
 from nanclean.engines.local import Local
-from nanclean.finding import Finding
+from nanclean.finding import RANK, Finding
 from nanclean.format import Source
 from nanclean.hits import Hits, block_ranges
 from nanclean.pipeline import Memory, Progress, Table
@@ -26,9 +26,6 @@ from nanclean.statistics import FIGURES, Figures
 from nanclean.tokens import Words
 from nanclean.version import version
 from nanclean.wording import quoted
-
-RANK = {"error": 0, "warning": 1, "info": 2, "never": -1}
-"""Severities, the worst first; `never` is beyond all of them."""
 
 
 @dataclass
@@ -68,8 +65,7 @@ class Scan:
         figures = self.figures(reading, profile)
         found = self._found(reading, profile, figures)
         report = self.assembled(reading, profile, figures, found, started)
-        worst = min((RANK[finding.severity] for finding in found), default=3)
-        return msgspec.structs.replace(report, exit_code=int(worst <= RANK[fail_on]))
+        return msgspec.structs.replace(report, exit_code=findings.exit_code(found, fail_on))
 
     def measured(self) -> tuple[Reading, Profile]:
         """The types and the statistics of all columns; nothing is looked for."""

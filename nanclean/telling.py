@@ -14,11 +14,11 @@ from nanclean.after import After
 from nanclean.cleaning import Outcome
 from nanclean.column import Column
 from nanclean.drift import drift
-from nanclean.finding import Finding
+from nanclean.finding import RANK, Finding
 from nanclean.outputs import Wish, format_of
 from nanclean.policy import Check
 from nanclean.report import STILL, Change, Output, Report, Summary
-from nanclean.scanning import RANK, Scan
+from nanclean.scanning import Scan
 from nanclean.target import Out, is_like
 
 if TYPE_CHECKING:
@@ -48,14 +48,12 @@ class Telling:
         )
         found = [*self._of_rules(), *self._remarks(), *self._drift()]
         left = [_still(finding) for finding in still]
-        limit = RANK[wish.fail_on or "error"]
         judged = found if wish.fail_on is None else [*found, *left]
-        worst = min((RANK[finding.severity] for finding in judged), default=3)
         every = sorted([*found, *left], key=lambda finding: RANK[finding.severity])
         return msgspec.structs.replace(
             report,
             command=self.work.command,
-            exit_code=int(worst <= limit),
+            exit_code=findings.exit_code(judged, wish.fail_on or "error"),
             findings=every,
             summary=Summary.of(every),
             changes=self._changes(after),

@@ -39,7 +39,7 @@ def found(rule: str, column: str | None, **more: Any) -> Finding:
     given: dict[str, Any] = {
         "rule": rule, "rule_text": f"{column}: {rule}", "severity": "warning", "column": column, "count": 1, "of": ROWS,
         "share": more.get("count", 1) / ROWS, "limit": None, "message": "", "hint": None, "rows": [], "lines": None,
-        "where": [], "ranges": None, "policy_line": None,
+        "where": [], "ranges": None, "policy_line": None, "baseline": None,
     }  # fmt: skip
     return Finding(**given | more)
 

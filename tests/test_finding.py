@@ -17,7 +17,9 @@ from nanclean.hits import Hits
 from nanclean.policy import Check, Policy
 from tests.figures_reference import figures_of, hits_of, numbers
 
-KEYS = "rule rule_text severity column count of share limit message hint rows lines where ranges policy_line".split()
+KEYS = (
+    "rule rule_text severity column count of share limit message hint rows lines where ranges policy_line baseline"
+).split()
 
 
 def check(of: Policy, find: str, name: str = "price") -> Check:
@@ -52,6 +54,7 @@ def test_the_keys_are_those_of_the_contract():
         "where": None,
         "ranges": [[2, 3]],
         "policy_line": None,
+        "baseline": None,
     }
 
 

@@ -26,7 +26,8 @@ KEYS = {
     "Outliers": "zscore iqr mad",
     "Fences": "zscore iqr mad",
     "Histogram": "edges counts",
-    "Finding": "rule rule_text severity column count of share limit message hint rows lines where ranges policy_line",
+    "Finding": "rule rule_text severity column count of share limit message hint rows lines where ranges policy_line "
+    "baseline",
     "Change": "rule column fix cells rows before after found detail",
     "Output": "path rows rejected verified rejected_path recipe format columns untouched copied",
     "Summary": "error warning info",

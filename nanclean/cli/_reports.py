@@ -24,8 +24,8 @@ def show(asked: Asked, command: str) -> int:
 
     verb = {"scan": api.scan, "check": api.check}[command]
     sources = list(asked.sources())
-    if asked.json is not None:
-        refuse_input(asked.json, sources)
+    for _, path in asked.written:
+        refuse_input(path, sources)
     reports: list[Report] = []
     failures: set[str] = set()
 
@@ -47,23 +47,19 @@ def show(asked: Asked, command: str) -> int:
     view = View.of(sys.stdout, verbose=asked.verbose, quiet=asked.quiet, fail_on=asked.fail_on or "never")
     following = _next(asked, command)
     render(asked.format, looked(), standard_output(), replace(view, next=following))
-    if asked.json is not None:
-        with whole(asked.json) as file:
-            render("json", reports, file, view)
+    _write(asked, reports, view)
     return max(report.exit_code for report in reports)
 
 
 def show_one(asked: Asked, source: str, made: Callable[[Any], Report], command: str) -> int:
     """Show the report of a command that writes. Its exit code."""
-    if asked.json is not None:
-        refuse_input(asked.json, [source])
+    for _, path in asked.written:
+        refuse_input(path, [source])
     with progress(source, asked.quiet) as advance:
         report = made(advance)
     view = View.of(sys.stdout, verbose=asked.verbose, quiet=asked.quiet, fail_on=asked.fail_on or "error")
     render(asked.format, [report], standard_output(), replace(view, next=_after(report)))
-    if asked.json is not None:
-        with whole(asked.json) as file:
-            render("json", [report], file, view)
+    _write(asked, [report], view)
     return report.exit_code
 
 
@@ -71,6 +67,13 @@ def show_report(asked: Asked, report: Report) -> None:
     """Show a report that is there already."""
     view = View.of(sys.stdout, verbose=asked.verbose, quiet=asked.quiet)
     render(asked.format, [report], standard_output(), view)
+
+
+def _write(asked: Asked, reports: list[Report], view: View) -> None:
+    """The reports that are wanted as files."""
+    for format, path in asked.written:
+        with whole(path) as file:
+            render(format, reports, file, view)
 
 
 def _after(report: Report) -> str | None:

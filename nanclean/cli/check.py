@@ -8,7 +8,7 @@ from nanclean.cli.options import Asked, shared
 
 
 @click.command("check", short_help="The gate: a line for each finding; exit 1 on errors.")
-@shared(fail_on="error", format="lines")
+@shared(fail_on="error", format="text")
 def command(asked: Asked) -> int:
     """The gate: a line for each finding, and exit 1 if one is an error.
 

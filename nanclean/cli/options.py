@@ -58,13 +58,14 @@ class Asked:
     # how to show
     values: bool = True
     format: str = "terminal"
-    json: str | None = None
+    written: tuple[tuple[str, str], ...] = ()
+    """Reports to be written beside: the renderer of each, and its file."""
     quiet: bool = False
     verbose: bool = False
 
     def scanning(self) -> dict[str, Any]:
         """The keyword arguments of api.scan."""
-        shown = {"files", "format", "json", "quiet", "verbose"}
+        shown = {"files", "format", "written", "quiet", "verbose"}
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in shown}
 
     def reading(self) -> dict[str, Any]:
@@ -151,6 +152,8 @@ def _wrong(param: click.Parameter | None, value: object, hint: str) -> UsageErro
 
 
 SEVERITIES = ("error", "warning", "info", "never")
+REPORTS = {"html": "html", "md": "markdown", "json": "json", "junit": "junit", "sarif": "sarif"}
+"""Options that write a report to a file, and the renderer of each."""
 
 OPTIONS = (
     click.argument("files", nargs=-1, required=True, metavar="FILE..."),
@@ -181,12 +184,16 @@ OPTIONS = (
         help="Exit 1 from here on: error warning info never.",
     ),
     click.option("--strict", is_flag=True, help="Warnings fail, too: --fail-on warning."),
-    click.option("--json", metavar="FILE", help="Write the report as JSON, too; - for standard output instead."),
+    click.option("--html", metavar="FILE", help="Write the report as a page for the browser, too."),
+    click.option("--md", metavar="FILE", help="The same as Markdown, for a comment on a pull request."),
+    click.option("--json", metavar="FILE", help="The same as JSON. With - it goes to standard output instead."),
+    click.option("--junit", metavar="FILE", help="The same as JUnit XML, for test reports."),
+    click.option("--sarif", metavar="FILE", help="The same as SARIF, for code scanning."),
     click.option(
         "--format",
         type=Word(lambda: registry.names("renderers")),
         metavar="FORMAT",
-        help="What to print: terminal, lines, json.",
+        help="What to print: terminal text json github sarif junit markdown html.",
     ),
     click.option("--no-values", is_flag=True, help="Counts and positions only, no value from the data."),
     click.option("--encoding", metavar="NAME", help="Of text: utf-8, latin-1 .. Else found out."),
@@ -244,13 +251,23 @@ def _asked(given: dict[str, Any], fail_on: str | None, format: str) -> Asked:
     return Asked(
         files=tuple(given.pop("files") or ()),
         fail_on=chosen,
-        format=given.pop("format") or ("json" if given["json"] == "-" else format),
-        json=None if given["json"] == "-" else given["json"],
+        format=_printed(given.pop("format"), [REPORTS[name] for name in REPORTS if given[name] == "-"]) or format,
+        written=tuple((REPORTS[name], given[name]) for name in REPORTS if given[name] not in (None, "-")),
         header=not given.pop("no_header"),
         values=not given.pop("no_values"),
         columns=given.pop("columns") or None,
         rules=tuple(given.pop("rules") or ()),
         id=tuple(given.pop("id") or ()),
         missing=tuple(given.pop("missing") or ()),
-        **{name: value for name, value in given.items() if name != "json"},
+        **{name: value for name, value in given.items() if name not in REPORTS},
     )
+
+
+def _printed(format: str | None, others: list[str]) -> str | None:
+    """What goes to standard output, of which there is one."""
+    asked = list(dict.fromkeys([*others, *([] if format is None else [format])]))
+    if len(asked) > 1:
+        raise UsageError(
+            f"standard output cannot take {asked[0]} and {asked[1]}", hint="name a file for one of them"
+        )
+    return asked[0] if asked else None

@@ -252,7 +252,7 @@ def test_quiet_and_verbose(capsys: Captured) -> None:
 
 
 def test_no_values_reaches_everything_that_is_shown(capsys: Captured, tmp_path: Path) -> None:
-    for format in ("terminal", "lines", "json"):
+    for format in ("terminal", "text", "json"):
         run(["scan", "weather.csv", "--no-values", "--format", format, "--json", "out.json"])
         captured = capsys.readouterr()
         for text in (captured.out, captured.err, (tmp_path / "out.json").read_text(encoding="utf-8")):

@@ -281,7 +281,7 @@ def test_nothing_is_wider_than_the_terminal(report: Report, width: int, verbose:
 @pytest.mark.parametrize("report", PLAIN)
 def test_a_pipe_gets_plain_ascii(report: Report) -> None:
     assert shown(report).isascii()
-    assert shown(report, "lines").isascii()
+    assert shown(report, "text").isascii()
 
 
 def test_colour_changes_nothing_but_the_colour() -> None:
@@ -300,7 +300,7 @@ def test_nothing_from_data_reaches_the_terminal_raw(
     text = shown(report, width=width, colour=colour, verbose=verbose, next="nanclean apply {path}")
     assert all(character.isprintable() for line in text.split("\n") for character in ESCAPES.sub("", line))
     assert all(cell_len(ESCAPES.sub("", line)) <= width for line in text.split("\n"))
-    lines = shown(report, "lines", verbose=verbose)
+    lines = shown(report, "text", verbose=verbose)
     assert all(character.isprintable() for line in lines.split("\n") for character in line)
 
 
@@ -315,7 +315,7 @@ def test_a_report_without_values_shows_counts_and_no_value(messages: bool) -> No
     values = ("1048", "42.58", "199.8", "200.1", "55.4", "220", "10.357")
     assert all(value in shown(reports.fixed(), verbose=True, width=150) for value in values)
     report = reports.fixed().without_values(messages=messages)
-    for text in (shown(report, verbose=True, width=150), shown(report, "lines", verbose=True)):
+    for text in (shown(report, verbose=True, width=150), shown(report, "text", verbose=True)):
         assert not any(value in text for value in values)
     text = shown(report)
     assert "wind_dir  460 -> 0\n" in text
@@ -325,19 +325,19 @@ def test_a_report_without_values_shows_counts_and_no_value(messages: bool) -> No
 
 
 def test_lines_tell_what_each_rule_did_and_what_became_of_the_file() -> None:
-    assert shown(reports.fixed(), "lines") == (
+    assert shown(reports.fixed(), "text") == (
         "weather.csv: wind_speed: isolated -> blank: 1 cell [fix]\n"
         "weather.csv: wind_gust: missing -> drop_column: 1 column gone [fix]\n"
         "weather.csv: @numeric: missing -> impute(median): 468 cells [fix]\n"
         "clean.csv: year: constant: still in the output: 2013 in every row [warning]\n"
         "WRITTEN  clean.csv, verified; 26,115 rows in = 26,115 rows out + 0 set aside\n"
     )
-    assert shown(reports.refused(), "lines", quiet=True).splitlines()[-1] == (
+    assert shown(reports.refused(), "text", quiet=True).splitlines()[-1] == (
         "FAILED  nothing written: wind_dir: missing: 460 of 26,115 (1.8%), allowed 1% (nanclean.toml:9); "
         "26,115 rows in = 25,655 rows out + 460 set aside"
     )
-    assert "precip: zscore -> flag: 357 flagged [fix]\n" in shown(reports.refused(), "lines")
-    assert shown(dry(reports.untouched()), "lines") == (
+    assert "precip: zscore -> flag: 357 flagged [fix]\n" in shown(reports.refused(), "text")
+    assert shown(dry(reports.untouched()), "text") == (
         "DRY RUN  nothing written; 26,115 rows in = 26,115 rows out + 0 set aside\n"
     )
-    assert "temp: infinite -> blank: nothing [fix]\n" in shown(reports.untouched(), "lines", verbose=True)
+    assert "temp: infinite -> blank: nothing [fix]\n" in shown(reports.untouched(), "text", verbose=True)
