@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,12 @@ def shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         ["bash", "-c", command.replace("nanclean", quoted)], capture_output=True, text=True, cwd=ROOT, timeout=60,
         env={**os.environ, **environment},
     )  # fmt: skip
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for something that comes; the time limit of the test is that of the wait."""
+    while not true():
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(
@@ -90,15 +97,16 @@ def test_the_environment_changes_the_looks_only(environment: dict[str, str]) -> 
 def test_a_signal_ends_it_with_its_code_and_one_line_at_most(
     number: signal.Signals, code: int, times: int, tmp_path: Path
 ) -> None:
-    mark = tmp_path / "cleaned"
+    mark, begun = tmp_path / "cleaned", tmp_path / "begun"
     process = subprocess.Popen(
         [*DRIVER, "scan", "slow.csv"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "MARK": str(mark)},
+        env={**os.environ, "MARK": str(mark), "BEGUN": str(begun)},
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # whatever this process ignores
     )
-    time.sleep(1.5)
+    until(begun.exists)
     for _ in range(times):
         process.send_signal(number)
         time.sleep(0.2)
@@ -109,11 +117,15 @@ def test_a_signal_ends_it_with_its_code_and_one_line_at_most(
     assert len(err.splitlines()) <= 1
 
 
-def test_a_signal_that_was_ignored_stays_ignored() -> None:
+def test_a_signal_that_was_ignored_stays_ignored(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
     process = subprocess.Popen(
-        ["bash", "-c", "trap '' HUP; exec \"$@\"", "-", *DRIVER, "scan", "slow.csv"], stdout=subprocess.PIPE, text=True
+        ["bash", "-c", "trap '' HUP; exec \"$@\"", "-", *DRIVER, "scan", "slow.csv"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "BEGUN": str(begun)},
     )
-    time.sleep(1.5)
+    until(begun.exists)
     process.send_signal(signal.SIGHUP)
     assert "26,115 rows" in process.communicate(timeout=30)[0]
     assert process.returncode == 0
