@@ -22,6 +22,10 @@ Figures = Mapping[str, Any]
 NUMBERS = frozenset({"integer", "float", "list<integer>", "list<float>"})
 EVERYTHING = NUMBERS | {"text", "boolean", "time", "complex", "other"}
 """The types that a column can have."""
+MEASURED = frozenset(
+    "mean std q1 median q3 mad outliers fences histogram ends gaps quantiles min_positive negative distinct top".split()
+)
+"""Figures that take more than counting cells, extremes and zeros."""
 ROLES = frozenset({"feature", "label", "id"})
 
 
@@ -99,6 +103,8 @@ class Detector(Part):
     """It may mark finite values. Where it marks none, what is done to its cells moves no mean and no quantile."""
     counts: ClassVar[tuple[str, ...]] = ()
     """Figures that count just the cells that it finds."""
+    apart: ClassVar[bool] = False
+    """It finds numbers only that stand apart from all others, and needs no figures where none does."""
     absent: ClassVar[bool] = False
     """It judges cells that have no value; all others never mark one."""
     example: ClassVar[str]

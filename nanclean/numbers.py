@@ -42,10 +42,13 @@ class Plan:
     """Further quantiles that somebody needs. (These do not decide about speed; they are asked for.)"""
 
 
-def planned(values: np.ndarray, dtype: np.dtype, rows: int, columns: int, quantiles: Iterable[float]) -> Plan:
+def planned(
+    values: np.ndarray, dtype: np.dtype, rows: int, columns: int, quantiles: Iterable[float], *, ends: bool = False
+) -> Plan:
     """The plan for a column, from a sample of its finite values.
 
-    `rows`: about how many the table has; `columns`: how many columns share the memory.
+    `rows`: about how many the table has; `columns`: how many columns share the memory. `ends`: the ends matter more
+    than the middle.
     """
     asked = tuple(sorted(set(quantiles)))
     bins = 65_536 if rows > 1 << 23 else 16_384 if rows > 1 << 18 else 4_096
@@ -60,11 +63,14 @@ def planned(values: np.ndarray, dtype: np.dtype, rows: int, columns: int, quanti
         margin = (bins - int(high) + int(low)) // 2
         return Plan(dtype, Linear(float(int(low) - margin), 1.0, bins, unit=True), 0, few, asked)
     table = SMALL if small else DISTINCT if few else 0
-    return Plan(dtype, _linear(sample.astype(np.float64), bins), table, few, asked)
+    return Plan(dtype, _linear(sample.astype(np.float64), bins, ends), table, few, asked)
 
 
-def _linear(sample: np.ndarray, bins: int) -> Linear:
-    """Bins of one width over the bulk of the (sorted) sample, and as far beyond as they stay narrow."""
+def _linear(sample: np.ndarray, bins: int, ends: bool) -> Linear:
+    """Bins of one width over the bulk of the (sorted) sample, and as far beyond as they stay narrow.
+
+    With `ends`, far enough beyond the sample that the whole column lies inside, if it is not very long-tailed.
+    """
     sample = np.clip(sample, -1e307, 1e307)
     n = sample.size
     low, high = float(sample[n // 50]), float(sample[n - 1 - n // 50])
@@ -75,6 +81,9 @@ def _linear(sample: np.ndarray, bins: int) -> Linear:
     reach = (high - low) / 2  # normal tails lie inside, long ones in the open ends
     low = max(float(sample[0]) - reach / 4, low - reach)
     high = min(float(sample[-1]) + reach / 4, high + reach)
+    if ends:
+        width = min(float(sample[-1]) - float(sample[0]), 1e307)
+        low, high = min(low, float(sample[0]) - width), max(high, float(sample[-1]) + width)
     return Linear(low, min(bins / (high - low), 1e305), bins)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -15,7 +15,7 @@ from nanclean.format import Source, Split
 from nanclean.hits import Hits
 from nanclean.lexical import Classes
 from nanclean.profile import Profile, see
-from nanclean.reading import Reading
+from nanclean.reading import Demand, Reading
 from nanclean.tokens import Words
 
 Progress = Callable[[int, int], None]
@@ -67,16 +67,17 @@ class Table:
     def measured(
         self,
         early: Callable[[Reading], Mapping[int, tuple[int, Finder]]],
-        quantiles: Callable[[Reading], Mapping[int, Iterable[float]]],
+        demands: Callable[[Reading], Mapping[int, Demand]],
     ) -> tuple[Reading, Profile]:
         """The reading and the profile of all columns.
 
         early: for a reading, the finders that need no figures, by the number of their check, with their columns.
+        demands: what is to be measured of each column; of those that are not named everything.
         """
         sample = self.source.sample()
         reading = Reading.guessed(self.source, sample, self.words, self.types)
         while True:
-            profile = Profile(reading.statistics(self.source, sample, self.chosen, quantiles(reading)))
+            profile = Profile(reading.statistics(self.source, sample, self.chosen, demands(reading)))
             finders = early(reading)
             profile.hits = {number: Hits() for number in finders}
             profile.classes = {i: Classes() for i in profile.columns} if reading.lexical else {}

@@ -13,12 +13,28 @@ import pyarrow as pa
 from nanclean.batch import Batch, Raw
 from nanclean.column import Column, Numbers, Values
 from nanclean.format import Source
+from nanclean.lean import LeanStatistics
 from nanclean.lexical import Classes, classify, decode
-from nanclean.numbers import NumberStatistics, planned
+from nanclean.numbers import NumberStatistics, Plan, planned
 from nanclean.others import ValueStatistics
 from nanclean.statistics import Statistics
 from nanclean.tokens import Words
 from nanclean.typed import view
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What is to be measured of a numeric column, beside counts and extremes."""
+
+    figures: bool = True
+    """Mean, deviation, quantiles, histogram."""
+    apart: bool = True
+    """Values that stand apart from all others."""
+    quantiles: tuple[float, ...] = ()
+    """Further ones."""
+
+
+FULL = Demand()
 
 
 @dataclass(frozen=True)
@@ -91,27 +107,32 @@ class Reading:
         return np.dtype(np.uint64 if column.values.dtype == np.uint64 else np.int64)
 
     def statistics(
-        self, source: Source, sample: Batch | None, chosen: Sequence[int], quantiles: Mapping[int, Iterable[float]]
+        self, source: Source, sample: Batch | None, chosen: Sequence[int], demands: Mapping[int, Demand]
     ) -> dict[int, Statistics]:
         """An accumulator for each column, planned from the sample."""
         rows = _about_rows(source, sample)
-        return {i: self._statistics(i, source, sample, rows, quantiles.get(i, ())) for i in chosen}
+        return {i: self._statistics(i, source, sample, rows, demands.get(i, FULL)) for i in chosen}
 
-    def _statistics(
-        self, i: int, source: Source, sample: Batch | None, rows: int, quantiles: Iterable[float]
-    ) -> Statistics:
+    def _statistics(self, i: int, source: Source, sample: Batch | None, rows: int, demand: Demand) -> Statistics:
         type_, bits, width = self.types[i], source.fields[i].bits, len(self.types)
         if type_ not in ("integer", "float", "list<integer>", "list<float>"):
             return ValueStatistics(type_)
         if sample is None:
             dtype = np.dtype(self.integers[i] if self.lexical and type_ == "integer" else np.float64)
-            return NumberStatistics(type_, planned(np.empty(0, dtype), dtype, rows, width, quantiles), bits)
+            return _numbers(type_, planned(np.empty(0, dtype), dtype, rows, width, demand.quantiles), bits, demand)
         column, _ = self.column(i, sample.columns[i])
         assert isinstance(column, Numbers)
         dtype, finite = self.dtype(i, column), column.finite
         fits = dtype.kind == "f" or finite.dtype.kind != "f"
         values = finite.astype(dtype) if fits else np.empty(0, dtype)
-        return NumberStatistics(type_, planned(values, dtype, rows * _ratio(column), width, quantiles), bits)
+        plan = planned(values, dtype, rows * _ratio(column), width, demand.quantiles, ends=not demand.figures)
+        return _numbers(type_, plan, bits, demand)
+
+
+def _numbers(type_: str, plan: Plan, bits: int | None, demand: Demand) -> Statistics:
+    if demand.figures:
+        return NumberStatistics(type_, plan, bits)
+    return LeanStatistics(type_, plan, bits, apart=demand.apart)
 
 
 def _ratio(column: Column) -> int:

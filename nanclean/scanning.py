@@ -11,7 +11,7 @@ import msgspec
 
 from nanclean import finding as findings
 from nanclean.causes import run_of_rows, together, zeros_under
-from nanclean.detector import Detector, Verdict
+from nanclean.detector import MEASURED, Detector, Verdict
 from nanclean.engines.local import Local
 from nanclean.finding import RANK, Finding
 from nanclean.format import Source
@@ -19,7 +19,7 @@ from nanclean.hits import Hits, block_ranges
 from nanclean.pipeline import Memory, Progress, Table
 from nanclean.policy import Check, Checks, Policy
 from nanclean.profile import Profile
-from nanclean.reading import Reading
+from nanclean.reading import Demand, Reading
 from nanclean.report import Column, Fences, Histogram, Outliers, Report, Run, Summary
 from nanclean.report import Source as ReportSource
 from nanclean.statistics import FIGURES, Figures
@@ -39,6 +39,8 @@ class Scan:
     memory: int
     values: bool
     progress: Progress | None
+    figures_shown: bool = True
+    """Every figure of the report is wanted. False: only what the checks need is measured."""
 
     def __post_init__(self) -> None:
         self.names = [field.name for field in self.source.fields]
@@ -61,7 +63,7 @@ class Scan:
 
     def report(self, fail_on: str, started: float) -> Report:
         """Measure, find, and put it all together."""
-        reading, profile = self.table.measured(self._early, self._quantiles)
+        reading, profile = self.table.measured(self._early, self._demands)
         figures = self.figures(reading, profile)
         found = self._found(reading, profile, figures)
         report = self.assembled(reading, profile, figures, found, started)
@@ -69,7 +71,7 @@ class Scan:
 
     def measured(self) -> tuple[Reading, Profile]:
         """The types and the statistics of all columns; nothing is looked for."""
-        return self.table.measured(lambda reading: {}, self._quantiles)
+        return self.table.measured(lambda reading: {}, self._demands)
 
     def assembled(
         self,
@@ -123,12 +125,20 @@ class Scan:
             if check.column is not None and check.find.scope == "cell" and not check.find.needs
         }
 
-    def _quantiles(self, reading: Reading) -> Mapping[int, Iterable[float]]:
-        asked: dict[int, set[float]] = {}
+    def _demands(self, reading: Reading) -> Mapping[int, Demand]:
+        """What the checks want to know of each column; if the figures are to be shown, everything."""
+        finds: dict[int, list[Detector]] = {i: [] for i in self.chosen}
         for check in self._checks(reading):
-            if check.column is not None and (quantiles := check.find.quantiles()):
-                asked.setdefault(check.column, set()).update(quantiles)
-        return asked
+            if check.column in finds:
+                finds[check.column].append(check.find)
+        return {
+            i: Demand(
+                figures=self.figures_shown or any(MEASURED & set(find.needs) and not find.apart for find in of),
+                apart=any(find.apart for find in of),
+                quantiles=tuple(q for find in of for q in find.quantiles()),
+            )
+            for i, of in finds.items()
+        }
 
     def figures(self, reading: Reading, profile: Profile) -> dict[int, Figures]:
         """What was measured of each column, by its place."""

@@ -22,6 +22,8 @@ MODIFIED = 3.5 / 0.6745
 TAIL = 0.05
 """Share of the values at either end among which gaps are looked for."""
 GAPS = 64
+NEAR = 0.25
+"""Of the range of the others: no detector speaks of a gap that is narrower (they begin at 0.3)."""
 
 
 def order_figures(ladder: Ladder, mean: float, std: Interval, quantiles: tuple[float, ...]) -> dict[str, Any]:
@@ -175,3 +177,39 @@ def _gaps(ladder: Ladder) -> list[list[Any]]:
         found = np.sort(found[np.argsort(-between[found], kind="stable")[:GAPS]])
     above = ladder.n - ladder.below
     return [[ladder.low[i].item(), ladder.high[i + 1].item(), int(above[i + 1])] for i in found.tolist()]
+
+
+def close(ladder: Ladder, zeros: int) -> bool:
+    """Whether the bins as they are prove that no value stands apart: none need be opened.
+
+    That is: no gap in the tails comes near the range of the others, not one value alone is negative, and no zero lies
+    far from values that are all positive. False: it is not known. zeros: how many values are 0.
+    """
+    low, high = ladder.low.astype(np.float64), ladder.high.astype(np.float64)
+    if low.size < 8 or not math.isfinite(float(high[-1]) / 2 - float(low[0]) / 2):
+        return False
+    if not (_close_above(low, high, ladder) and _close_below(low, high, ladder)):
+        return False
+    if low[0] < 0:
+        return int(np.count_nonzero(high < 0)) > 1
+    if low[0] > 0 or not 0 < 2 * zeros <= ladder.n:
+        return True
+    second = high[0] if ladder.count[0] > zeros else high[1]  # the smallest positive value is not greater
+    return bool(second < NEAR * float(ladder.kth((ladder.n - 1) // 2)[0]))
+
+
+def _close_above(low: np.ndarray, high: np.ndarray, ladder: Ladder) -> bool:
+    """No gap towards the largest values is wide. `low`, `high`: of the rungs."""
+    tail = math.ceil(1.2 * TAIL * ladder.n)
+    start = int(np.searchsorted(ladder.below[1:], ladder.n - tail))
+    start = min(start, low.size - 2)
+    gaps = np.append(high[1:], high[-1])[start:] / 2 - low[start:] / 2  # from a value in a rung to the next value
+    fifth = float(high[int(np.searchsorted(ladder.below[1:], tail))])  # groups at the other end may be set apart
+    others = low[start:] / 2 - max(fifth, float(high[1])) / 2
+    return bool((gaps < NEAR * others).all())
+
+
+def _close_below(low: np.ndarray, high: np.ndarray, ladder: Ladder) -> bool:
+    """No gap towards the smallest values is wide."""
+    mirrored = Ladder(-high[::-1], -low[::-1], ladder.count[::-1], ladder.opaque, ladder.place, ladder.home)
+    return _close_above(mirrored.low, mirrored.high, mirrored)

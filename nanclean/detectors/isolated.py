@@ -36,6 +36,7 @@ class Isolated(Detector):
     severity: ClassVar[Severity] = "warning"
     builtin: ClassVar[bool] = True
     roles: ClassVar[frozenset[str]] = frozenset({"feature"})
+    apart: ClassVar[bool] = True
     example: ClassVar[str] = "isolated"
 
     low: int | float | None = learned()

@@ -78,6 +78,7 @@ class Standin(Detector):
     severity: ClassVar[Severity] = "warning"
     builtin: ClassVar[bool] = True
     roles: ClassVar[frozenset[str]] = frozenset({"feature"})
+    apart: ClassVar[bool] = True
     example: ClassVar[str] = "standin"
 
     familiar: tuple[tuple[int | float, int], ...] | None = learned()
