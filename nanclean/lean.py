@@ -33,6 +33,10 @@ class LeanStatistics(NumberStatistics):
         self.apart = apart
         self.zeros = 0
 
+    @property
+    def asks(self) -> bool:
+        return False
+
     def _add_wide(self, finite: np.ndarray, extent: tuple[Any, Any]) -> None:
         self.sum.n += finite.size
         if extent[0] <= 0 <= extent[1]:

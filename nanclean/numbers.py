@@ -108,6 +108,10 @@ class NumberStatistics(Statistics):
         self._center: tuple[int, float, float] = (0, 0.0, 1.0)
         self.figures: Figures | None = None
 
+    @property
+    def asks(self) -> bool:
+        return not self.plan.table
+
     # --- taking in
 
     def add(self, column: Column, batch: Numbered) -> None:

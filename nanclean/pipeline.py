@@ -18,7 +18,12 @@ from nanclean.profile import Profile, see
 from nanclean.reading import Demand, Reading
 from nanclean.tokens import Words
 
-Progress = Callable[[int, int], None]
+
+class Progress(Protocol):
+    """Told how far a file has been read."""
+
+    def __call__(self, done: int, total: int, look: int = 1, looks: int = 1) -> None:
+        """`done` of `total` bytes, of one look of about so many."""
 
 
 class Finder(Protocol):
@@ -63,6 +68,9 @@ class Table:
     """Types that the policy demands, of columns of text."""
     progress: Progress | None = None
     passes: int = 0
+    look: int = 0
+    looks: int = 1
+    """How many there are and, as far as is known before, will be."""
 
     def measured(
         self,
@@ -78,6 +86,7 @@ class Table:
         reading = Reading.guessed(self.source, sample, self.words, self.types)
         while True:
             profile = Profile(reading.statistics(self.source, sample, self.chosen, demands(reading)))
+            self.looks = 1 + any(each.asks for each in profile.columns.values())
             finders = early(reading)
             profile.hits = {number: Hits() for number in finders}
             profile.classes = {i: Classes() for i in profile.columns} if reading.lexical else {}
@@ -93,9 +102,13 @@ class Table:
         look = profile.again()
         while look is not None:
             whole.columns.update(look.columns)
-            self._look(partial(next_look, look, reading, self.memory), look)
+            self.again(look, reading)
             look = look.again()
         return reading, whole
+
+    def again(self, look: Profile, reading: Reading) -> None:
+        """One more look, for what the statistics of a profile still ask for."""
+        self._look(partial(next_look, look, reading, self.memory), look)
 
     def located(self, reading: Reading, finders: Mapping[int, tuple[int, Finder]]) -> dict[int, Hits]:
         """The cells that fitted finders find, by the number of their check."""
@@ -107,12 +120,18 @@ class Table:
 
     def _look(self, work: Callable[[Split], Profile], into: Profile) -> None:
         read = False
+        self.look += 1
+        self._tell(0.0)
         for piece, split in self.engine.map(lambda split: (work(split), split), self.source.splits()):
             into.merge(piece)
             read |= split.index not in self.memory.splits or bool(into.rows.rows)
-            if self.progress is not None and self.source.size:
-                self.progress(int(self.source.size * split.share), self.source.size)
+            self._tell(split.share)
         self.passes += read
+
+    def _tell(self, share: float) -> None:
+        if self.progress is not None and self.source.size:
+            size = self.source.size
+            self.progress(int(size * share), size, self.look, max(self.looks, self.look))
 
 
 def first_look(

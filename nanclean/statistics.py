@@ -40,6 +40,11 @@ class Statistics(ABC):
     misfit: bool = False
     """Cells came that it could not take in: the column has to be read in another way."""
 
+    @property
+    def asks(self) -> bool:
+        """Whether it is likely to ask for another look."""
+        return False
+
     @abstractmethod
     def add(self, column: Column, batch: Numbered) -> None:
         """Take in some cells."""

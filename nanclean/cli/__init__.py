@@ -38,13 +38,17 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"nanclean.cli.{cmd_name}").command
-        return command
+        if not ctx.resilient_parsing:
+            return command
+        from nanclean.cli._completion import completing  # a shell asks what could stand here
+
+        return completing(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name in COMMANDS or (name.startswith("-") and name != "-"):
+        if name in COMMANDS or ctx.resilient_parsing or (name.startswith("-") and name != "-"):
             return super().resolve_command(ctx, args)
         raise UsageError(f"there is no command {name!r}", hint=_meant(name, args))
 
@@ -154,19 +158,12 @@ def _ended(arguments: Sequence[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         _discard_output()
         return INTERRUPTED
-    except MemoryError:
-        tell("error", "not enough memory")
-        tell("hint", "a smaller cap may help: --memory 500MB")
-        return 3
-    except OSError as error:
-        if error.errno == errno.EPIPE:
-            raise
-        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-        tell("error", f"{where}{error.strerror or type(error).__name__}")
-        _discard_output()
-        return 3
     except Exception as error:
-        return _crashed(error)
+        if isinstance(error, OSError):
+            if error.errno == errno.EPIPE:
+                raise
+            _discard_output()
+        return unexpected(error)[1]
     return code if isinstance(code, int) else 0
 
 
@@ -197,12 +194,28 @@ def _hint(error: click.ClickException, nearest: str | None) -> str:
     return f"{'nanclean' if ctx is None else ctx.command_path} --help shows what there is"
 
 
-def _crashed(error: Exception) -> int:
+def unexpected(error: Exception) -> tuple[str, int]:
+    """A failure that nobody has foreseen, told on standard error: what was told, and the exit code."""
+    _flush_quietly()
+    if isinstance(error, MemoryError):
+        message, code = "not enough memory", 3
+        tell("error", message)
+        tell("hint", "a smaller cap may help: --memory 500MB")
+    elif isinstance(error, OSError):
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        message, code = f"{where}{error.strerror or type(error).__name__}", 3
+        tell("error", message)
+    else:
+        message, code = _crashed(error), BUG
+        tell("error", message)
+    return message, code
+
+
+def _crashed(error: Exception) -> str:
     """Put the traceback where it can be found. What it says may hold data, so only its kind is told."""
     import tempfile
     import traceback
 
-    _flush_quietly()
     where = "that could not be written anywhere"
     with (
         suppress(OSError),
@@ -213,8 +226,7 @@ def _crashed(error: Exception) -> int:
         file.write("".join(traceback.format_exception(error)))
         where = f"in {file.name}"
     kind = shortened(type(error).__name__)
-    tell("error", f"a bug in nanclean ({kind}), not in your file; please report it with the traceback {where}")
-    return BUG
+    return f"a bug in nanclean ({kind}), not in your file; please report it with the traceback {where}"
 
 
 def _prepare_streams() -> None:

@@ -1,4 +1,4 @@
-"""How far a file has been read, on standard error, on a terminal, for what takes longer than a second."""
+"""How far a file has been read, on standard error: what a long run will read, and then a bar, or a line a minute."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,49 +16,94 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 PATIENCE = 1.0
-"""Seconds without a word."""
-Advance = Callable[[int, int | None], None]
-"""Bytes done, and bytes in all (None or 0: not known). May be called from any thread."""
+"""Seconds without a bar."""
+MINUTE = 60.0
+"""Seconds between two lines where there is no terminal."""
+LONG = 1 << 30
+"""Bytes to read from which on a run is announced."""
 
 
 @contextmanager
-def progress(source: str, quiet: bool) -> Iterator[Advance | None]:
-    """What to call with the bytes that are done; None where nobody would see it."""
-    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+def progress(source: str, quiet: bool) -> Iterator[_Told | None]:
+    """What to call with the bytes that are done; None where nobody wants to know."""
+    if quiet:
         yield None
         return
-    bar = _Bar(source)
+    told = _Bar(source) if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else _Lines(source)
     try:
-        yield bar.advance
+        yield told
     finally:
-        bar.close()
+        told.close()
 
 
-class _Bar:
-    """A bar that appears when the work turns out to be long. rich is imported then."""
+class _Told:
+    """Takes notice of what has been read. May be called from any thread."""
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.started = time.monotonic()
+        self.last = self.started = time.monotonic()
         self.lock = threading.Lock()
-        self.shown: Progress | None = None
+        self.look = 0
         self.closed = False
 
-    def advance(self, done: int, total: int | None) -> None:
-        if self.shown is None and time.monotonic() - self.started < PATIENCE:
-            return
+    def __call__(self, done: int, total: int | None, look: int = 1, looks: int = 1) -> None:
+        """`done` of `total` bytes (None or 0: not known) of one look, of about so many looks."""
         with self.lock:
             if self.closed:
                 return
-            if self.shown is None:
-                self.shown = _shown(self.source, done, total or None)
-            self.shown.update(self.shown.task_ids[0], completed=done, total=total or None)
+            if not self.look and total and total * looks >= LONG:
+                times = {1: "once", 2: "twice"}.get(looks, f"{looks} times")
+                self.say(f"{_size(total)} to read {times}, or once more where values stand apart")
+            self.look = look
+            self.show(done, total or None, "" if looks == look == 1 else f", look {look}")
+
+    def show(self, done: int, total: int | None, look: str) -> None:
+        raise NotImplementedError
+
+    def say(self, text: str) -> None:
+        """A line of its own."""
+        sys.stderr.write(f"{shortened(self.source, 60)}: {text}\n")
+        sys.stderr.flush()
 
     def close(self) -> None:
         with self.lock:
             self.closed = True
-            if self.shown is not None:
-                self.shown.stop()
+
+
+class _Lines(_Told):
+    """A line a minute, for logs."""
+
+    def show(self, done: int, total: int | None, look: str) -> None:
+        if time.monotonic() - self.last < MINUTE:
+            return
+        self.last = time.monotonic()
+        of = "" if total is None else f" of {_size(total)}"
+        self.say(f"{_size(done)}{of} read{look}, after {(self.last - self.started) / 60:.0f} min")
+
+
+class _Bar(_Told):
+    """A bar that appears when the work turns out to be long. rich is imported then."""
+
+    shown: Progress | None = None
+
+    def show(self, done: int, total: int | None, look: str) -> None:
+        if self.shown is None:
+            if time.monotonic() - self.started < PATIENCE:
+                return
+            self.shown = _shown(self.source, done, total)
+        self.shown.update(self.shown.task_ids[0], completed=done, total=total)
+
+    def close(self) -> None:
+        super().close()
+        if self.shown is not None:
+            self.shown.stop()
+
+
+def _size(size: int) -> str:
+    """40 GB."""
+    from nanclean.renderers import _words
+
+    return _words.size(size)
 
 
 def _shown(source: str, done: int, total: int | None) -> Progress:

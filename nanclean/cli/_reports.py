@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, cast
 
-from nanclean.cli import told
+from nanclean.cli import told, unexpected
+from nanclean.cli._actions import annotate
+from nanclean.cli._files import meant
 from nanclean.cli._output import refuse_input, standard_output, whole
 from nanclean.cli._progress import progress
 from nanclean.cli.options import Asked
@@ -17,38 +19,70 @@ from nanclean.errors import NancleanError
 from nanclean.renderer import View, render
 from nanclean.report import Report
 
+Judge = Callable[[Report], Report]
 
-def show(asked: Asked, command: str) -> int:
-    """Look at each file and show its report as soon as there is one. The worst exit code of all."""
-    from nanclean import api
 
-    verb = {"scan": api.scan, "check": api.check}[command]
-    sources = list(asked.sources())
+def show(
+    asked: Asked,
+    command: str,
+    sources: Iterable[str | NancleanError] | None = None,
+    judged: Judge | None = None,
+    **options: Any,
+) -> tuple[list[Report], int]:
+    """Look at each file and show its report as soon as there is one. All reports, and the worst exit code.
+
+    sources: paths, and errors in the place of those that are none; otherwise the files that are asked for. judged:
+    what becomes of each report before it is shown. options: more for the verb.
+    """
+    wanted = list(meant(asked.files) if sources is None else sources)
     for _, path in asked.written:
-        refuse_input(path, sources)
-    reports: list[Report] = []
-    failures: set[str] = set()
-
-    def looked() -> Iterator[Report]:
-        for source in sources:
-            try:
-                with progress(source, asked.quiet) as advance:
-                    report = cast(Report, verb(source, **asked.scanning(), progress=advance))
-                reports.append(report if asked.values else report.without_values(messages=True))
-            except NancleanError as error:
-                if error.message not in failures:  # a wrong policy is wrong for every file
-                    failures.add(error.message)
-                    told(error)
-                failed = Report.not_read(source, error.message, error.hint, command=command, exit_code=error.exit_code)
-                reports.append(failed)
-            yield reports[-1]
-            sys.stdout.flush()
-
+        refuse_input(path, [source for source in wanted if isinstance(source, str)])
+    look = _Look(asked, command, judged or (lambda report: report), options)
     view = View.of(sys.stdout, verbose=asked.verbose, quiet=asked.quiet, fail_on=asked.fail_on or "never")
     following = _next(asked, command)
-    render(asked.format, looked(), standard_output(), replace(view, next=following))
-    _write(asked, reports, view)
-    return max(report.exit_code for report in reports)
+    render(asked.format, map(look, wanted), standard_output(), replace(view, next=following))
+    annotate(look.reports, view, asked.format)
+    write(asked, look.reports, view)
+    return look.reports, max((report.exit_code for report in look.reports), default=0)
+
+
+class _Look:
+    """Files become reports, also those that cannot be read: one bad file hides no other, and none of them passes."""
+
+    def __init__(self, asked: Asked, command: str, judged: Judge, options: dict[str, Any]) -> None:
+        from nanclean import api
+
+        self.asked, self.command, self.judged = asked, command, judged
+        self.verb = {"scan": api.scan, "check": api.check}[command]
+        self.options = {**asked.scanning(), **options}
+        self.reports: list[Report] = []
+        self.told: set[str] = set()
+
+    def __call__(self, source: str | NancleanError) -> Report:
+        sys.stdout.flush()  # what is known of the file before
+        try:
+            if isinstance(source, NancleanError):
+                raise source
+            report = self._report(source)
+        except NancleanError as error:
+            if error.message not in self.told:  # a wrong policy is wrong for every file
+                self.told.add(error.message)
+                told(error)
+            report = self._not_read(source, error.message, error.hint, error.exit_code)
+        except Exception as error:
+            message, code = unexpected(error)
+            report = self._not_read(source, message, None, code)
+        self.reports.append(report)
+        return report
+
+    def _report(self, source: str) -> Report:
+        with progress(source, self.asked.quiet) as advance:
+            report = cast(Report, self.verb(source, **self.options, progress=advance))
+        return self.judged(report if self.asked.values else report.without_values(messages=True))
+
+    def _not_read(self, source: str | NancleanError, message: str, hint: str | None, code: int) -> Report:
+        path = source if isinstance(source, str) else message.partition(": ")[0]
+        return Report.not_read(path, message, hint, command=self.command, exit_code=code)
 
 
 def show_one(asked: Asked, source: str, made: Callable[[Any], Report], command: str) -> int:
@@ -59,7 +93,7 @@ def show_one(asked: Asked, source: str, made: Callable[[Any], Report], command: 
         report = made(advance)
     view = View.of(sys.stdout, verbose=asked.verbose, quiet=asked.quiet, fail_on=asked.fail_on or "error")
     render(asked.format, [report], standard_output(), replace(view, next=_after(report)))
-    _write(asked, [report], view)
+    write(asked, [report], view)
     return report.exit_code
 
 
@@ -69,7 +103,7 @@ def show_report(asked: Asked, report: Report) -> None:
     render(asked.format, [report], standard_output(), view)
 
 
-def _write(asked: Asked, reports: list[Report], view: View) -> None:
+def write(asked: Asked, reports: list[Report], view: View) -> None:
     """The reports that are wanted as files."""
     for format, path in asked.written:
         with whole(path) as file:

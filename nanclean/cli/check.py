@@ -6,18 +6,61 @@ import click
 
 from nanclean.cli.options import Asked, shared
 
+SHOWS_FIGURES = frozenset({"html", "terminal"})
+"""Reports in which the figures of all columns are looked at."""
+
 
 @click.command("check", short_help="The gate: a line for each finding; exit 1 on errors.")
+@click.option("--against", metavar="R.json", help="A recipe whose data are the contract: types, ranges, categories.")
+@click.option("--baseline", metavar="FILE", help="Fail on findings only that are new, or worse than in this file.")
+@click.option("--update-baseline", is_flag=True, help="Write that file: what is found now is known from now on.")
 @shared(fail_on="error", format="text")
-def command(asked: Asked) -> int:
+def command(asked: Asked, against: str | None, baseline: str | None, update_baseline: bool) -> int:
     """The gate: a line for each finding, and exit 1 if one is an error.
 
-    A file that cannot be read fails, too, with exit 3, and never hides another.
+    FILE is a table, a pattern, or a folder, of which every table is checked. A file that cannot be read fails, too,
+    with exit 3, and never hides another. Only what the rules need is measured.
 
     \b
-    nanclean check data/*.parquet
+    nanclean check data/
     nanclean check train.csv -p nanclean.toml --strict
+    nanclean check today.csv --against clean.json
+    nanclean check data/ --baseline known.json --update-baseline
     """
-    from nanclean.cli._reports import show
+    from dataclasses import replace
+    from functools import partial
+    from typing import Any
 
-    return show(asked, "check")
+    from nanclean.baseline import Baseline
+    from nanclean.cli import tell
+    from nanclean.cli._files import tables
+    from nanclean.cli._reports import show
+    from nanclean.errors import UsageError
+    from nanclean.outputs import write_text
+    from nanclean.wording import several
+
+    if update_baseline and baseline is None:
+        raise UsageError("--update-baseline needs a file to write", hint="--baseline known.json --update-baseline")
+    known = None if baseline is None else Baseline.read(baseline, new=update_baseline)
+    options: dict[str, Any] = {}
+    if against is not None:
+        options["against"] = against
+    if SHOWS_FIGURES.intersection([asked.format, *(format for format, _ in asked.written)]):
+        options["figures"] = True
+    if known is None or baseline is None:
+        return show(asked, "check", tables(asked.files), **options)[1]
+    if update_baseline:
+        reports, code = show(replace(asked, fail_on="never"), "check", tables(asked.files), **options)
+        known.learn(reports)
+        write_text(baseline, known.to_json())
+        tell(
+            "note",
+            f"{several(known.count, 'finding')} in {several(len(known.files), 'file')} are known now: {baseline}",
+        )
+        return code
+    judged = partial(known.judged, fail_on=asked.fail_on or "error")
+    reports, code = show(asked, "check", tables(asked.files), judged, **options)
+    if gone := known.gone(reports):
+        few = "1 finding is" if gone == 1 else f"{gone:,} findings are"
+        tell("note", f"{few} in {baseline} and not in the data any more; --update-baseline takes them out")
+    return code

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import functools
-import glob
-import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -77,14 +75,6 @@ class Asked:
         """The keyword arguments of api.fix that say what is wrong and how a file is read."""
         names = ("policy", "rules", "label", "id", "missing", "missing_list", "trainer", "no_config")
         return {**{name: getattr(self, name) for name in names}, **self.reading()}
-
-    def sources(self) -> Iterator[str]:
-        """The files, those that a quoted pattern means among them. A pattern that means none stands for itself."""
-        for file in self.files:
-            if "://" not in file and glob.has_magic(file) and not os.path.lexists(file):
-                yield from sorted(glob.glob(file, recursive=True)) or [file]
-            else:
-                yield file
 
 
 class Word(_Type):
@@ -267,7 +257,5 @@ def _printed(format: str | None, others: list[str]) -> str | None:
     """What goes to standard output, of which there is one."""
     asked = list(dict.fromkeys([*others, *([] if format is None else [format])]))
     if len(asked) > 1:
-        raise UsageError(
-            f"standard output cannot take {asked[0]} and {asked[1]}", hint="name a file for one of them"
-        )
+        raise UsageError(f"standard output cannot take {asked[0]} and {asked[1]}", hint="name a file for one of them")
     return asked[0] if asked else None

@@ -23,4 +23,4 @@ def command(asked: Asked) -> int:
     """
     from nanclean.cli._reports import show
 
-    return show(asked, "scan")
+    return show(asked, "scan")[1]

@@ -40,8 +40,9 @@ def _lines(report: Report, view: View) -> Iterator[str]:
             if did or view.verbose:
                 yield escaped(f"{report.source.path}: {group[0].rule}: {did or 'nothing'} [fix]")
     for finding in report.findings:
-        if finding.severity != "info" or view.verbose:
-            yield escaped(f"{_place(report, finding)}: {_told(finding, report)} [{finding.severity}]")
+        if view.verbose or (finding.severity != "info" and finding.baseline != "known"):
+            mark = finding.severity if finding.baseline is None else f"{finding.severity}, {finding.baseline}"
+            yield escaped(f"{_place(report, finding)}: {_told(finding, report)} [{mark}]")
 
 
 def _ending(report: Report, output: Output, view: View) -> str:
@@ -83,8 +84,8 @@ class _Total:
 
     def __init__(self, fail_on: str) -> None:
         self.fail_on = fail_on
-        self.read = self.unread = self.errors = self.warnings = 0
-        self.failed = False
+        self.read = self.unread = self.errors = self.warnings = self.known = 0
+        self.failed = self.compared = False
 
     def add(self, report: Report) -> None:
         """Count one more file."""
@@ -93,8 +94,12 @@ class _Total:
             self.unread += 1
             return
         self.read += 1
-        self.errors += report.summary.error
-        self.warnings += report.summary.warning
+        told = [finding for finding in report.findings if finding.severity != "info"]
+        fresh = [finding.severity for finding in told if finding.baseline != "known"]
+        self.known += len(told) - len(fresh)
+        self.compared |= any(finding.baseline is not None for finding in report.findings)
+        self.errors += fresh.count("error")
+        self.warnings += fresh.count("warning")
 
     def __bool__(self) -> bool:
         return bool(self.read or self.unread)
@@ -102,7 +107,9 @@ class _Total:
     def __str__(self) -> str:
         counts = [several(self.errors, "error")] if self.errors else []
         counts += [several(self.warnings, "warning")] if self.warnings else []
-        told = [f"{', '.join(counts) or 'nothing found'} in {several(self.read, 'file')}"] if self.read else []
+        nothing = "nothing new" if self.compared else "nothing found"
+        told = [f"{', '.join(counts) or nothing} in {several(self.read, 'file')}"] if self.read else []
+        told += [f"{self.known:,} known"] if self.known else []
         told += [f"{several(self.unread, 'file')} not read"] if self.unread else []
         verdict = "FAILED" if self.failed else "FOUND " if counts and self.fail_on == "never" else "PASSED"
         passing = " (warnings pass; --strict fails on them)" if self.warnings and self.fail_on == "error" else ""

@@ -347,7 +347,7 @@ def test_input_that_changes_meanwhile(path: str) -> None:
     column = "c0" if path == "f.npy" else "price"
     calls: list[int] = []
 
-    def count(done: int, of: int) -> None:
+    def count(done: int, of: int, *looks: int) -> None:
         calls.append(done)
 
     options: dict[str, Any] = {"rules": [f"{column}: missing -> impute(mean)"], "no_config": True}
@@ -358,7 +358,9 @@ def test_input_that_changes_meanwhile(path: str) -> None:
         data = Path(path).read_bytes()
         seen: list[int] = []
 
-        def touch(done: int, of: int, moment: int = moment, seen: list[int] = seen, data: bytes = data) -> None:
+        def touch(
+            done: int, of: int, *looks: int, moment: int = moment, seen: list[int] = seen, data: bytes = data
+        ) -> None:
             seen.append(done)
             if len(seen) == moment + 1:
                 Path(path).write_bytes(data)

@@ -1,0 +1,54 @@
+"""From what stands on a command line to the files that it means."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+
+from nanclean.errors import InputError, UsageError
+
+TABLES = (".csv", ".tsv", ".tab", ".parquet", ".pq", ".npy")
+"""What is looked for in a folder. Most files that end in .txt are prose."""
+
+
+def meant(files: Iterable[str]) -> Iterator[str]:
+    """The files, those that a quoted pattern means among them. A pattern that means none stands for itself."""
+    for file in files:
+        if "://" not in file and glob.has_magic(file) and not os.path.lexists(file):
+            yield from sorted(glob.glob(file, recursive=True)) or [file]
+        else:
+            yield file
+
+
+def tables(files: Iterable[str]) -> Iterator[str | UsageError | InputError]:
+    """The same, with the tables in and below folders in their place, in the order of their names.
+
+    Hidden files and folders, and links to folders, are passed over. An error instead of a path: a folder that cannot
+    be looked into, or without a table, so that neither can pass for a good one.
+    """
+    for file in meant(files):
+        if not os.path.isdir(file):
+            yield file
+            continue
+        found = list(_below("" if file == os.curdir else file))
+        if not found:
+            yield UsageError(f"{file}: there is no table in this folder", hint=f"looked for: {' '.join(TABLES)}")
+        yield from found
+
+
+def _below(folder: str) -> Iterator[str | InputError]:
+    try:
+        with os.scandir(folder or os.curdir) as entries:
+            within = sorted((e for e in entries if not e.name.startswith(".")), key=lambda entry: entry.name)
+    except OSError as error:
+        yield InputError(
+            f"{folder}: {(error.strerror or str(error)).lower()}", hint=f"look at it with: ls -ld {folder}"
+        )
+        return
+    for entry in within:
+        path = os.path.join(folder, entry.name)
+        if entry.is_dir(follow_symlinks=False):
+            yield from _below(path)
+        elif entry.name.lower().endswith(TABLES) and not entry.is_dir():
+            yield path
