@@ -36,12 +36,14 @@ class View:
     """What makes a run fail, for the sentence that says how it ended."""
     next: str | None = None
     """What to type next, for `{path}`."""
+    root: str | None = None
+    """The folder of the repository, for formats that link to its files; None: they are named as they were given."""
 
     @classmethod
     def of(cls, stream: TextIO, *, verbose: bool = False, quiet: bool = False, fail_on: str = "never") -> Self:
         """The view that suits a stream: plain ASCII in 80 columns, or what the terminal can do.
 
-        NO_COLOR, FORCE_COLOR, COLUMNS and TERM=dumb are heeded.
+        NO_COLOR, FORCE_COLOR, COLUMNS and TERM=dumb are heeded, and GITHUB_WORKSPACE inside GitHub Actions.
         """
         terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
         colour = not os.environ.get("NO_COLOR") and (terminal or bool(os.environ.get("FORCE_COLOR")))
@@ -53,6 +55,7 @@ class View:
             verbose=verbose,
             quiet=quiet,
             fail_on=fail_on,
+            root=os.environ.get("GITHUB_WORKSPACE") or None if os.environ.get("GITHUB_ACTIONS") == "true" else None,
         )
 
 

@@ -267,3 +267,40 @@ def hostile_fix(word: str) -> Report:
         command="apply", source=source, columns=columns, findings=findings, changes=changes, output=output,  # type: ignore[arg-type]
         summary=Summary.of(findings), run=Run(policy=word, passes=1, seconds=0.1),
     )  # fmt: skip
+
+
+def unread(path: str = "bad.csv", **more: Any) -> Report:
+    """A file that could not be read."""
+    given: dict[str, Any] = {"message": f"{path}: line 3: a quote is never closed", "hint": "look at line 3"} | more
+    return Report.not_read(path, command="check", **{"exit_code": 3, **given})
+
+
+def compared() -> Report:
+    """A file compared with its baseline: an error that is new, a worse one, and one that is known."""
+    findings = [
+        found("infinite", "a", severity="error", message="2 infinite values", baseline="known", **on_lines(4, 5)),
+        found("infinite", "b", severity="error", message="3 infinite values", baseline="new", **on_lines(7)),
+        found("missing", "b", message="9 of 10 cells", baseline="worse", **on_lines(2)),
+    ]
+    return report([number("a", 0, 1, 2), number("b", 0, 1, 2)], findings, command="check", exit_code=1)
+
+
+def positions() -> Report:
+    """An array: it has positions, and no lines."""
+    where = {"rows": [1010, 1011], "where": ["x[1009, 3]", "x[1010, 3]"]}
+    bad = found("infinite", "c3", severity="error", count=2, message="2 infinite values: all inf", **where)
+    source = Source(path="data/x.npy", format="npy", bytes=80, rows=ROWS, columns=1, complete_rows=ROWS)
+    return report([number("c3", 0, 1, 2)], [bad], source=source)
+
+
+def every() -> dict[str, Report]:
+    """One of each kind."""
+    made = {function.__name__: function() for function in (
+        weather, healthy, fixed, refused, applied, untouched, unread, compared, positions,
+    )}  # fmt: skip
+    return {
+        **made,
+        "embeddings": embeddings(300),
+        "hostile": hostile("a|b\n<b>"),
+        "hostile_fix": hostile_fix("`@x`\x1b"),
+    }

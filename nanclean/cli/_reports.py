@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from nanclean.cli import told, unexpected
-from nanclean.cli._actions import annotate
+from nanclean.cli._actions import annotate, guarded
 from nanclean.cli._files import meant
 from nanclean.cli._output import refuse_input, standard_output, whole
 from nanclean.cli._progress import progress
@@ -40,7 +40,9 @@ def show(
     look = _Look(asked, command, judged or (lambda report: report), options)
     view = View.of(sys.stdout, verbose=asked.verbose, quiet=asked.quiet, fail_on=asked.fail_on or "never")
     following = _next(asked, command)
-    render(asked.format, map(look, wanted), standard_output(), replace(view, next=following))
+    out = guarded(standard_output(), asked.format)
+    render(asked.format, map(look, wanted), out, replace(view, next=following))
+    out.flush()
     annotate(look.reports, view, asked.format)
     write(asked, look.reports, view)
     return look.reports, max((report.exit_code for report in look.reports), default=0)
@@ -92,7 +94,9 @@ def show_one(asked: Asked, source: str, made: Callable[[Any], Report], command: 
     with progress(source, asked.quiet) as advance:
         report = made(advance)
     view = View.of(sys.stdout, verbose=asked.verbose, quiet=asked.quiet, fail_on=asked.fail_on or "error")
-    render(asked.format, [report], standard_output(), replace(view, next=_after(report)))
+    out = guarded(standard_output(), asked.format)
+    render(asked.format, [report], out, replace(view, next=_after(report)))
+    out.flush()
     write(asked, [report], view)
     return report.exit_code
 
