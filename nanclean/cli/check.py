@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from nanclean.cli.options import Asked, shared
@@ -48,19 +50,20 @@ def command(asked: Asked, against: str | None, baseline: str | None, update_base
     if SHOWS_FIGURES.intersection([asked.format, *(format for format, _ in asked.written)]):
         options["figures"] = True
     if known is None or baseline is None:
-        return show(asked, "check", tables(asked.files), **options)[1]
-    if update_baseline:
+        reports, code = show(asked, "check", tables(asked.files), **options)
+    elif update_baseline:
         reports, code = show(replace(asked, fail_on="never"), "check", tables(asked.files), **options)
         known.learn(reports)
         write_text(baseline, known.to_json())
-        tell(
-            "note",
-            f"{several(known.count, 'finding')} in {several(len(known.files), 'file')} are known now: {baseline}",
-        )
-        return code
-    judged = partial(known.judged, fail_on=asked.fail_on or "error")
-    reports, code = show(asked, "check", tables(asked.files), judged, **options)
-    if gone := known.gone(reports):
-        few = "1 finding is" if gone == 1 else f"{gone:,} findings are"
-        tell("note", f"{few} in {baseline} and not in the data any more; --update-baseline takes them out")
+        of = several(len(known.files), "file")
+        tell("note", f"{several(known.count, 'finding')} in {of} are known now: {baseline}")
+    else:
+        judged = partial(known.judged, fail_on=asked.fail_on or "error")
+        reports, code = show(asked, "check", tables(asked.files), judged, **options)
+        if gone := known.gone(reports):
+            few = "1 finding is" if gone == 1 else f"{gone:,} findings are"
+            tell("note", f"{few} in {baseline} and not in the data any more; --update-baseline takes them out")
+    if code == 1 and asked.format == "text" and not asked.quiet:
+        path = next(report.source.path for report in reports if report.exit_code)
+        tell("hint", f"nanclean scan {shlex.quote(path)} tells more, and the rules that repair it")
     return code

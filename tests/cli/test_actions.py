@@ -92,7 +92,8 @@ def test_a_summary_that_cannot_be_written_is_a_warning(
 ) -> None:
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "nowhere" / "x"))
     assert run(["check", name]) == (1 if name == "bad.csv" else 0)
-    assert capsys.readouterr().err == "warning: cannot write the job summary: No such file or directory\n"
+    told = "warning: cannot write the job summary: No such file or directory"
+    assert told in capsys.readouterr().err.splitlines()
 
 
 def test_a_full_summary_is_left_as_it_is(actions: Path, capsys: Captured) -> None:
@@ -119,7 +120,7 @@ def test_as_a_process_too(tmp_path: Path, actions: Path) -> None:
     )
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1].startswith("::warning")
-    assert done.stderr == ""
+    assert done.stderr.startswith("hint: nanclean scan ")
     assert actions.read_text(encoding="utf-8").count("###") == 1
 
 
