@@ -56,8 +56,9 @@ types: $(DEV) ## mypy, strict
 
 check: lint types ## lint and types, without the tests
 
-docs: $(DEV) ## run the commands of the README and write down what they print
+docs: $(DEV) ## run the commands in README.md and docs/, write down what they print, build build/site
 	$(BIN)/python tests/test_readme.py
+	NO_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs build --strict
 
 bench: $(PEERS) ## speed and memory against bare reads, pandas, polars, duckdb (some minutes, 4 GB of disk)
 	$(BIN)/python bench/run.py

@@ -23,7 +23,7 @@ from nanclean import registry
 from nanclean.errors import NancleanError, UsageError
 from nanclean.escaping import escaped, shortened
 
-COMMANDS = ("scan", "check", "fix", "fit", "apply", "init", "explain")
+COMMANDS = ("scan", "check", "compare", "fix", "fit", "apply", "init", "explain")
 """In the order of `--help`. The module of each has its name and holds a `command`."""
 INTERRUPTED, CLOSED, TERMINATED, BUG = 130, 141, 143, 70
 
@@ -99,6 +99,7 @@ def group(ctx: click.Context) -> int | None:
     \b
     nanclean scan train.csv           look, and report
     nanclean check data/*.parquet     a line for each finding; exit 1 on errors
+    nanclean compare old.csv new.csv  how far apart they are, column by column
     nanclean init train.csv           a commented policy, drawn from the file
     nanclean fix train.csv -o OUT     repair as the policy says, and prove it
     nanclean apply R.json FILE -o OUT the numbers of the training data, again

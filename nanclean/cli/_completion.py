@@ -48,8 +48,8 @@ def completing(command: click.Command) -> click.Command:
         elif parameter.name == "trainer":
             parameter.type = _Offered(lambda ctx: _trainers(), files=False)
         elif meant in ("COLUMN", "COLUMNS") or parameter.name == "column":
-            parameter.type = _Offered(lambda ctx: _columns(ctx.params), files=False)
-        elif isinstance(parameter, click.Argument) or meant == "FILE" or meant.endswith(".json"):
+            parameter.type = _Offered(_columns, files=False)
+        elif isinstance(parameter, click.Argument) or meant in ("FILE", "OUT") or meant.endswith(".json"):
             parameter.type = _Offered(lambda ctx: (), files=True)
     return command
 
@@ -61,10 +61,9 @@ def _trainers() -> list[str]:
     return named
 
 
-def _columns(given: dict[str, Any]) -> Iterator[str]:
+def _columns(ctx: click.Context) -> Iterator[str]:
     """Names in the first line of the text files that are on the command line already."""
-    files = given.get("files") or [file for file in (given.get("file"), given.get("name")) if file]
-    for file in files:
+    for file in _words(ctx):
         try:
             with Path(file).open("rb") as stream:
                 head = stream.read(HEAD)
@@ -75,3 +74,11 @@ def _columns(given: dict[str, Any]) -> Iterator[str]:
             continue
         mark = max(",;\t|", key=first[0].count)
         yield from (name.strip() for name in next(csv.reader(first, delimiter=mark)) if PLAIN.fullmatch(name.strip()))
+
+
+def _words(ctx: click.Context) -> Iterator[str]:
+    """What may be a file. While an option waits for its value, click leaves words that it has not sorted yet."""
+    yield from ctx.args
+    for name in ("files", "file", "name"):
+        given: Any = ctx.params.get(name) or ()
+        yield from (given,) if isinstance(given, str) else given

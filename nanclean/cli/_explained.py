@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nanclean.cli._manual import overview, paragraphs
+from nanclean.cli import _manual
 from nanclean.cli._output import standard_output
 from nanclean.cli._progress import progress
 from nanclean.cli.options import Asked
@@ -26,14 +26,14 @@ NARROW = 10
 
 
 def manual(name: str | None) -> int:
-    """The manual of a part; without a name the list of all."""
+    """The manual of a part or a topic; without a name the list of all."""
     if name is None:
-        manuals = overview()
+        manuals = _manual.overview()
         width = max(len(word) for word, _ in manuals)
         for word, line in manuals:
             click.echo(f"{word:{width}}  {textwrap.shorten(line, 78 - width, placeholder=' ..')}")
         return 0
-    click.echo("\n\n".join(textwrap.fill(paragraph, 80) for paragraph in paragraphs(name)))
+    click.echo(_manual.manual(name))
     return 0
 
 

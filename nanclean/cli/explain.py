@@ -1,4 +1,4 @@
-"""`nanclean explain`: the manual of a rule or a fix, or what is wrong with one row or one column of a file."""
+"""`nanclean explain`: the manual of a rule, a fix or a topic, or what is wrong with one row or column of a file."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from nanclean.cli.options import Asked, Whole, shared
     without=("files", "columns", "fail_on", "strict", "json", "format", "no_values", "verbose"),
 )
 def command(asked: Asked, name: str | None, row: int | None, column: str | None) -> int:
-    """The manual of a rule or a fix: what it does, why it matters, its weakness.
+    """The manual of a rule or a fix: what it does, why it matters, its weakness. Or of a topic: loss.
 
     Without a NAME: what there is. With a FILE and --row or --column: what is wrong there, and what the rules of the
     policy would do.
 
     \b
     nanclean explain isolated
+    nanclean explain loss                  what to do when the loss is NaN
     nanclean explain train.csv --row 1010 -p nanclean.toml
     nanclean explain train.csv --column price
     """

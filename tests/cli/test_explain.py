@@ -25,8 +25,9 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_every_part_has_a_manual_and_is_listed(capsys: Captured) -> None:
     assert run(["explain"]) == 0
     listed = re.findall(r"^(\w+)  ", capsys.readouterr().out, re.MULTILINE)
-    assert listed == [*registry.names("detectors"), *registry.names("fixers")]
-    for name in listed:
+    parts = [*registry.names("detectors"), *registry.names("fixers")]
+    assert listed[: len(parts)] == parts
+    for name in parts:
         assert run(["explain", name]) == 0
         assert capsys.readouterr().out.startswith(f"{name}: ")
 
