@@ -22,6 +22,7 @@ from nanclean.renderers import _words as words
 from nanclean.renderers._beforeafter import pair_of
 from nanclean.renderers._layout import clipped
 from nanclean.renderers._linked import Linked, below, is_rule, linked, shown_of
+from nanclean.renderers._total import Total
 from nanclean.report import STILL, Change, Column, Report, Shift
 from nanclean.version import version
 from nanclean.wording import percent, several
@@ -140,9 +141,10 @@ def _verdicts(reports: Sequence[Report], view: View) -> Iterator[str]:
     looked = [report for report in reports if report.output is None]
     cleaned = [(report, report.output) for report in reports if report.output is not None]
     if looked or not cleaned:
-        yield f"### nanclean: {_verdict(looked, view)}"
+        total = Total(view.fail_on, looked)
+        yield f"### nanclean: {total.verdict}, {total.told}"
         yield ""
-        if view.fail_on == "error" and any(report.summary.warning for report in looked):
+        if total.warnings_pass:
             yield "Warnings pass; `--strict` fails on them."
             yield ""
     for report, output in cleaned:
@@ -168,22 +170,6 @@ def _verdicts(reports: Sequence[Report], view: View) -> Iterator[str]:
         if output.verified and output.path is not None:
             yield f"Verified: {prose(changes.proof(report, output))}."
             yield ""
-
-
-def _verdict(reports: Sequence[Report], view: View) -> str:
-    """The words of the last line of `nanclean check`."""
-    read = [report for report in reports if report.source.rows is not None]
-    told = [finding for report in read for finding in report.findings if finding.severity != "info"]
-    fresh = [finding.severity for finding in told if finding.baseline != "known"]
-    counts = [several(fresh.count(word), word) for word in ("error", "warning") if word in fresh]
-    compared = any(finding.baseline is not None for report in read for finding in report.findings)
-    nothing = "nothing new" if compared else "nothing found"
-    parts = [f"{', '.join(counts) or nothing} in {several(len(read), 'file')}"] if read else []
-    parts += [f"{len(told) - len(fresh):,} known"] if len(fresh) < len(told) else []
-    parts += [f"{several(len(reports) - len(read), 'file')} not read"] if len(read) < len(reports) else []
-    failed = any(report.exit_code for report in reports)
-    verdict = "FAILED" if failed else "FOUND" if counts and view.fail_on == "never" else "PASSED"
-    return f"{verdict}, {'; '.join(parts) or 'no file'}"
 
 
 # --- the findings

@@ -12,8 +12,9 @@ from nanclean.escaping import escaped
 from nanclean.finding import Finding
 from nanclean.renderer import View
 from nanclean.renderers import _changes as changes
+from nanclean.renderers._total import Total
 from nanclean.report import STILL, Output, Report
-from nanclean.wording import several, shown
+from nanclean.wording import shown
 
 
 def render(reports: Iterable[Report], stream: TextIO, view: View) -> None:
@@ -21,7 +22,7 @@ def render(reports: Iterable[Report], stream: TextIO, view: View) -> None:
 
     Of a file that was cleaned also `file: rule: cells and rows [fix]`, and what became of it.
     """
-    total = _Total(view.fail_on)
+    total = Total(view.fail_on)
     for report in reports:
         if report.output is None:
             total.add(report)
@@ -30,7 +31,8 @@ def render(reports: Iterable[Report], stream: TextIO, view: View) -> None:
         if report.output is not None:
             stream.write(f"{escaped(_ending(report, report.output, view))}\n")
     if total and not view.quiet:
-        stream.write(f"{total}\n")
+        passing = " (warnings pass; --strict fails on them)" if total.warnings_pass else ""
+        stream.write(f"{total.verdict:6}  {total.told}{passing}\n")
 
 
 def _lines(report: Report, view: View) -> Iterator[str]:
@@ -77,40 +79,3 @@ def _told(finding: Finding, report: Report) -> str:
     if finding.limit is not None:
         text += f", allowed {finding.limit}"
     return f"{text} ({finding.policy_line})" if finding.policy_line is not None else text
-
-
-class _Total:
-    """The last line."""
-
-    def __init__(self, fail_on: str) -> None:
-        self.fail_on = fail_on
-        self.read = self.unread = self.errors = self.warnings = self.known = 0
-        self.failed = self.compared = False
-
-    def add(self, report: Report) -> None:
-        """Count one more file."""
-        self.failed |= report.exit_code != 0
-        if report.source.rows is None:
-            self.unread += 1
-            return
-        self.read += 1
-        told = [finding for finding in report.findings if finding.severity != "info"]
-        fresh = [finding.severity for finding in told if finding.baseline != "known"]
-        self.known += len(told) - len(fresh)
-        self.compared |= any(finding.baseline is not None for finding in report.findings)
-        self.errors += fresh.count("error")
-        self.warnings += fresh.count("warning")
-
-    def __bool__(self) -> bool:
-        return bool(self.read or self.unread)
-
-    def __str__(self) -> str:
-        counts = [several(self.errors, "error")] if self.errors else []
-        counts += [several(self.warnings, "warning")] if self.warnings else []
-        nothing = "nothing new" if self.compared else "nothing found"
-        told = [f"{', '.join(counts) or nothing} in {several(self.read, 'file')}"] if self.read else []
-        told += [f"{self.known:,} known"] if self.known else []
-        told += [f"{several(self.unread, 'file')} not read"] if self.unread else []
-        verdict = "FAILED" if self.failed else "FOUND " if counts and self.fail_on == "never" else "PASSED"
-        passing = " (warnings pass; --strict fails on them)" if self.warnings and self.fail_on == "error" else ""
-        return f"{verdict}  {'; '.join(told)}{passing}"
