@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nanclean.api import apply as apply
     from nanclean.api import check as check
+    from nanclean.api import compare as compare
     from nanclean.api import fit as fit
     from nanclean.api import fix as fix
     from nanclean.api import scan as scan
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "scan": "api", "check": "api", "fix": "api", "fit": "api", "apply": "api",
+    "compare": "api",
     "Policy": "policy", "Recipe": "recipe", "Report": "report", "NancleanError": "errors",
     "UsageError": "errors", "PolicyError": "errors", "RecipeError": "errors", "InputError": "errors",
     "OutputError": "errors", "RuleError": "errors", "BudgetError": "errors", "VerificationError": "errors",
@@ -45,6 +47,7 @@ __all__ = [
     "VerificationError",
     "apply",
     "check",
+    "compare",
     "fit",
     "fix",
     "scan",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from nanclean.report import Report
 from nanclean.scanning import Scan
 
 if TYPE_CHECKING:
+    from nanclean.against import Contract
     from nanclean.explaining import ExplainedRow
     from nanclean.fixing import Fixing
     from nanclean.outputs import Wish
@@ -104,13 +105,19 @@ def check(source: object, **options: Any) -> Report | list[Report]:
     Parameters and errors are those of `scan`, but for `figures`: without it only what the checks need is measured, so
     that quartiles, deviation and histogram of most columns are None in the report. The findings are the same.
 
+    `against`: a Recipe, a Report, or the path of one. Its columns are a contract: a missing column, another type, more
+    missing or infinite cells, values beyond the range and unknown categories are errors, with their places, where they
+    are more than chance gives; a shift of the distribution and a new column are warnings. Rules such as
+    `"price: missing_rate <= 5%"` set other limits. All figures are measured then.
+
     Examples
     --------
     >>> import numpy, nanclean
     >>> nanclean.check({"x": numpy.array([1.0, numpy.inf])}).exit_code
     1
     """
-    reports = scan(source, **{"fail_on": "error", "figures": False, **options})
+    lean = {"figures": options.get("against") is not None}
+    reports = scan(source, **{"fail_on": "error", **lean, **options})
     command = "check"
     if isinstance(reports, list):
         return [_renamed(report, command) for report in reports]
@@ -132,6 +139,125 @@ def init(source: object, **options: Any) -> str:
     from nanclean.policy_text import drawn
 
     return drawn(partial(_scan, source), **options)
+
+
+def compare(old: object, new: object, **options: Any) -> Report:
+    """How a table differs from an older one: types, missing cells, ranges, distributions, categories, columns.
+
+    Parameters
+    ----------
+    old
+        What `scan` takes, a Report or the path of one (`nanclean scan --json`), a Recipe or the path of one.
+    new
+        What `scan` takes; a Report or the path of one, if `old` is a report, too.
+    rules : iterable of str
+        Limits of drift, `"@numeric: psi <= 0.2"`; they replace those that hold without a rule. Rules about one table
+        are left alone.
+    fail_on, policy, no_config, label, id, missing, missing_list, columns, encoding, delimiter, header, decimal, axis
+        As for `scan`.
+    memory, jobs
+        As for `scan`.
+
+    Returns
+    -------
+    Report
+        That of `new`, with `report.comparison`: each column before and now, and its measures. Of two tables
+        everything is exact; of a recipe and of reports only bins are known, and what is a lower bound is named in
+        `at_least`.
+
+    Raises
+    ------
+    UsageError, PolicyError, RecipeError
+        The arguments, the policy or the recipe are wrong; no data has been read.
+    InputError
+        One of the two cannot be read completely.
+
+    Examples
+    --------
+    >>> import numpy, nanclean
+    >>> old, new = {"x": numpy.arange(1000.0)}, {"x": numpy.arange(1000.0) + 500}
+    >>> report = nanclean.compare(old, new)
+    >>> report.comparison.columns[0].measures["ks"], report.comparison.columns[0].measures["beyond_range"]
+    (0.5, 0.5)
+    >>> [finding.rule for finding in report.findings]
+    ['beyond_range', 'mean_shift', 'psi']
+    """
+    return _compare(old, new, **options)
+
+
+def _compare(
+    old: object,
+    new: object,
+    *,
+    policy: str | Path | Policy | None = None,
+    fail_on: str = "never",
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    header: bool = True,
+    decimal: str = ".",
+    axis: int | None = None,
+    memory: int | None = None,
+    jobs: int | None = None,
+    no_config: bool = False,
+    values: bool = True,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Report:
+    from nanclean.comparing import Comparing
+    from nanclean.recipe import Recipe
+
+    started = time.monotonic()
+    _known_severity(fail_on)
+    jobs, memory = _resources(jobs, memory)
+    wanted = _wanted(new, policy, no_config, **options)
+    read = ReadOptions(encoding=encoding, delimiter=delimiter, header=header, decimal=decimal, axis=axis)
+    with ExitStack() as stack:
+
+        def taken(source: object) -> Any:
+            kept = _kept(source)
+            if kept is not None:
+                return kept
+            table = opened(source, read)
+            stack.callback(table.close)
+            return table
+
+        first, second = taken(old), taken(new)
+        if isinstance(second, Recipe):
+            raise UsageError(
+                "the second one is a recipe, which holds no data", hint="nanclean compare R.json FILE, in this order"
+            )
+        work = Comparing(wanted, decimal, jobs, memory, values, progress, fail_on, started)
+        report = work.report(first, second)
+    return report if values else report.without_values(messages=True)
+
+
+def _kept(source: object) -> Report | Recipe | None:
+    """The report or the recipe in a file of JSON, or that one itself; None: it is data."""
+    from nanclean.recipe import LARGEST, Recipe
+
+    if isinstance(source, Report | Recipe):
+        return source
+    if not isinstance(source, str | os.PathLike) or not os.fsdecode(os.fspath(source)).lower().endswith(".json"):
+        return None
+    path = os.fsdecode(os.fspath(source))
+    try:
+        with open(path, "rb") as file:
+            data = file.read(LARGEST + 1)
+    except (OSError, ValueError):
+        return None  # whoever opens data says what is wrong
+    if b'"nanclean.recipe/' in data[:10_000]:
+        return Recipe.from_json(data, path)
+    if b'"nanclean.report/' not in data[:10_000]:
+        raise UsageError(
+            f"{path}: is neither a report nor a recipe",
+            hint="nanclean scan FILE --json R.json writes a report, nanclean fit FILE -o R.json a recipe",
+        )
+    if data.lstrip().startswith(b"["):
+        raise UsageError(f"{path}: holds several reports", hint="write one: nanclean scan FILE --json R.json")
+    try:
+        return Report.from_json(data)
+    except ValueError as error:
+        raise UsageError(f"{path}: is a damaged report: {error}", hint="write it again") from None
 
 
 def _renamed(report: Report, command: str) -> Report:
@@ -467,6 +593,7 @@ def _scan(
     values: bool = True,
     figures: bool = True,
     progress: Progress | None = None,
+    against: Recipe | Report | str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Report:
     started = time.monotonic()
@@ -474,12 +601,31 @@ def _scan(
     jobs, memory = _resources(jobs, memory)
     wanted = _wanted(source, policy, no_config, **options)
     read = ReadOptions(encoding=encoding, delimiter=delimiter, header=header, decimal=decimal, axis=axis)
+    contract = None if against is None else _contract(against, wanted)
     table = opened(source, read)
     try:
-        report = Scan(table, wanted, decimal, jobs, memory, values, progress, figures).report(fail_on, started)
+        if contract is not None:
+            wanted = contract.policy_for([field.name for field in table.fields], lexical=table.lexical)
+        work = Scan(table, wanted, decimal, jobs, memory, values, progress, figures or contract is not None)
+        if contract is not None:
+            work.more = partial(contract.broken, work)
+        report = work.report(fail_on, started)
         return report if values else report.without_values(messages=True)
     finally:
         table.close()
+
+
+def _contract(against: Recipe | Report | str | os.PathLike[str], wanted: Policy) -> Contract:
+    """The contract of `check --against`."""
+    from nanclean.against import Contract
+    from nanclean.recipe import Recipe
+
+    known = _kept(against)
+    if known is None:  # whatever it is called
+        known = Recipe.read(os.fspath(cast(str, against)))
+    if isinstance(known, Report) and known.source.rows is None:
+        raise UsageError(f"the report of {known.source.path} says that it could not be read")
+    return Contract(known, wanted)
 
 
 def _texts(missing: object) -> list[str]:

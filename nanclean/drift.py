@@ -1,136 +1,187 @@
-"""How data differ from what a recipe was fitted on: columns, types, categories, missing cells, training rows."""
+"""What a measure of drift is: one way in which a dataset can differ from an older one, and how much of it is noise."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar, Literal
 
-from nanclean.cleaning import Outcome
-from nanclean.detector import Severity
-from nanclean.finding import Finding
-from nanclean.profile import Profile
-from nanclean.recipe import Recipe, TrainedColumn
-from nanclean.statistics import Figures
-from nanclean.wording import listed, several, shown
+from nanclean.detector import EVERYTHING, NUMBERS, ROLES, Detector, Severity
+from nanclean.errors import PolicyError
+from nanclean.grammar import Limit
+from nanclean.part import Part
 
-FAR = 0.05
-"""Missing rates that differ by more than this, and by more than chance, are far from each other."""
-CHANCE = 4.0
-"""Standard errors: of a million healthy columns some sixty differ by more."""
-BULK = 0.05
-"""The share of training rows from which on they did not get there by chance."""
-FEWEST = 5
-"""Rows that are too few to speak of."""
-
-
-def drift(
-    recipe: Recipe,
-    names: Sequence[str],
-    types: Sequence[str],
-    figures: Mapping[str, Figures],
-    profile: Profile,
-    outcome: Outcome,
-    values: bool = True,
-) -> list[Finding]:
-    """What a recipe has not seen in its training data. Without `values` no value is named."""
-    return [
-        *_columns(recipe, names),
-        *_types(recipe, names, types),
-        *_categories(recipe, names, profile, values),
-        *_missing(recipe, names, figures),
-        *_training_rows(outcome),
-    ]
+DECILES = tuple(k / 10 for k in range(1, 10))
+"""The quantiles that the bins of a column of numbers end at."""
+UNITS = {
+    "number": ("is a plain number", "0.2"),
+    "share": ("is a difference of two shares", "5%"),
+    "cells": ("counts cells", "1% or 20"),
+    "none": ("is there or not, and takes no limit", ""),
+}
+"""What a limit is of: how that is said, and how one is written."""
 
 
-def _finding(
-    rule: str, severity: Severity, message: str, column: str | None = None, hint: str | None = None, **more: object
-) -> Finding:
-    return Finding(
-        rule=rule,
-        rule_text=rule,
-        severity=severity,
-        column=column,
-        message=message,
-        hint=hint,
-        **more,  # type: ignore[arg-type]
-    )
+@dataclass(frozen=True)
+class Bins:
+    """How often the values of a column lie where. Bin i holds what is above edge i - 1, up to edge i."""
+
+    edges: tuple[int | float, ...]
+    counts: tuple[int, ...]
+    """One more than edges."""
 
 
-def _columns(recipe: Recipe, names: Sequence[str]) -> Iterator[Finding]:
-    known = recipe.by_name
-    removed = {step.column for step in recipe.steps if step.fix is not None and step.fix.removes}
-    for name in known:
-        if name not in names and name not in removed:
-            role = known[name].role
-            severity: Severity = "info" if role == "label" else "warning"
-            yield _finding("missing_column", severity, "is not here, and was in the training data", name)
-    for name in names:
-        if name not in known:
-            yield _finding("new_column", "info", "was not in the training data; no rule touches it", name)
+@dataclass(frozen=True)
+class Known:
+    """What is known of one column of a dataset. None: not known, or there is no such thing."""
+
+    name: str
+    type: str
+    role: str = "feature"
+    cells: int | None = None
+    missing: int | None = None
+    infinite: int | None = None
+    finite: int | None = None
+    min: int | float | None = None
+    max: int | float | None = None
+    mean: float | None = None
+    std: float | None = None
+    categories: frozenset[str] | None = None
+    """The different values of text, where they are at most 1,000 and come again."""
+    counts: Mapping[str, int] | None = None
+    """How often each value of text or booleans is there, where at most 1,000 are different."""
+    many: bool = False
+    """More are."""
+    bins: Bins | None = None
+    """Some ten, of about the same weight."""
+    fine: Bins | None = None
+    """The same values in more bins, whose edges are those of the others and further ones; None: no more are known."""
+
+    @property
+    def steps(self) -> Bins | None:
+        """The finest bins."""
+        return self.fine or self.bins
+
+    @property
+    def numeric(self) -> bool:
+        return self.type in NUMBERS
 
 
-def _types(recipe: Recipe, names: Sequence[str], types: Sequence[str]) -> Iterator[Finding]:
-    for name, type_ in zip(names, types, strict=True):
-        trained = recipe.column(name)
-        if trained is not None and trained.type != type_:
-            yield _finding(
-                "changed_type", "warning", f"is {type_} here, and was {trained.type} in the training data", name
-            )
+@dataclass(frozen=True)
+class Pair:
+    """What is known of a column before and now, and of both together."""
+
+    name: str
+    old: Known | None
+    """None: there was no such column."""
+    new: Known | None
+    before: str = "before"
+    """How the older dataset is spoken of: before, or in the training data."""
+    bins: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+    """The counts of both in the same bins."""
+    distance: tuple[float, bool] | None = None
+    """The Kolmogorov-Smirnov distance, and whether it is exact: otherwise it is at least that."""
+    outside: tuple[int, int, bool] | None = None
+    """Finite values below and above the older extremes, and whether that is all of them, or at least so many."""
+    trained: bool = False
+    """Whether a model has learned from the older one."""
+    changed: bool = False
+    """Whether the type is another; figures of two kinds are not compared."""
+
+    @property
+    def role(self) -> str:
+        known = self.new or self.old
+        return "feature" if known is None else known.role
+
+    @property
+    def both(self) -> tuple[Known, Known] | None:
+        """Before and now, if the column is in both."""
+        return None if self.old is None or self.new is None else (self.old, self.new)
+
+    @property
+    def numbers(self) -> tuple[Known, Known] | None:
+        """Before and now, if both are numbers."""
+        both = self.both
+        return both if both is not None and both[0].numeric and both[1].numeric else None
 
 
-def _categories(recipe: Recipe, names: Sequence[str], profile: Profile, values: bool) -> Iterator[Finding]:
-    for i, name in enumerate(names):
-        trained = recipe.column(name)
-        counts = getattr(profile.columns[i], "counts", None)
-        if trained is None or trained.categories is None:
-            continue
-        if counts is None:
-            yield _finding("unseen_category", "warning", "has more than 1,000 different values here", name)
-            continue
-        known = set(trained.categories)
-        unseen = sorted((key for key in map(str, counts) if key not in known), key=lambda key: (-counts[key], key))
-        if unseen:
-            cells = sum(counts[key] for key in unseen)
-            told = ": " + listed([f'"{shown(key)}"' for key in unseen], 3) if values else ""
-            what = several(len(unseen), "category", "categories")
-            yield _finding(
-                "unseen_category", "warning",
-                f"{several(cells, 'cell')} of {what} that the training data do not have{told}",
-                name, count=cells, of=sum(counts.values()), share=cells / max(sum(counts.values()), 1),
-            )  # fmt: skip
+@dataclass(frozen=True)
+class Measured:
+    """What a measure says of a column."""
+
+    value: float
+    """Under the name of the measure in the report."""
+    message: str
+    surprising: bool = True
+    """Whether it is more than chance gives between two samples of one population."""
+    count: int | None = None
+    """Cells that it is about, of those of the newer dataset."""
+    of: int | None = None
+    at_least: bool = False
+    """Known from bins only: it may be more."""
+    severity: Severity | None = None
+    """Overrides that of the measure."""
+    hint: str | None = None
 
 
-def _missing(recipe: Recipe, names: Sequence[str], figures: Mapping[str, Figures]) -> Iterator[Finding]:
-    for name in names:
-        trained, now = recipe.column(name), figures[name]
-        if trained is None or trained.missing is None or not now["count"]:
-            continue
-        rate = now["missing"] / now["count"]
-        if abs(rate - trained.missing) > FAR and _beyond_chance(trained, recipe.rows, now["missing"], now["count"]):
-            yield _finding(
-                "missing_rate", "warning",
-                f"{rate:.1%} of the cells are missing here, {trained.missing:.1%} in the training data",
-                name, count=now["missing"], of=now["count"], share=rate,
-            )  # fmt: skip
+@dataclass(frozen=True)
+class Drift(Part):
+    """A measure of drift.
+
+    It needs two datasets, so a look at one knows nothing of it; `compare`, `apply` and `check --against` do. It has no
+    settings: its one number is the limit of its rule. Without a rule it has a limit of its own, and says nothing of
+    what chance gives between two random halves of one dataset.
+    """
+
+    applies: ClassVar[frozenset[str]] = EVERYTHING
+    """Types of columns, before, that it makes sense for."""
+    roles: ClassVar[frozenset[str]] = ROLES
+    """Roles of columns that it judges without a rule."""
+    unit: ClassVar[Literal["number", "share", "cells", "none"]] = "number"
+    """What a limit is of."""
+    default: ClassVar[float | None] = 0.0
+    """The value up to which it has nothing to say without a rule; None: it speaks by rule only."""
+    severity: ClassVar[Severity] = "warning"
+    breach: ClassVar[Severity] = "warning"
+    """Its severity where the older dataset is a contract: `check --against`."""
+    example: ClassVar[str]
+    """How it is written."""
+
+    def measure(self, pair: Pair, values: bool = True) -> Measured | None:
+        """What there is to say about a column; None: nothing, or it cannot be known.
+
+        Without `values` the message names no value from the data.
+        """
+        raise NotImplementedError
+
+    def finder(self, pair: Pair) -> Detector | None:
+        """What finds the cells that it is about, for their places. None: it is not about single cells."""
+        return None
+
+    def held(self, limit: Limit) -> None:
+        """PolicyError if a limit is not of its unit."""
+        fits = {"number": not limit.share, "share": limit.share, "none": False}
+        fits["cells"] = limit.share or limit.most.denominator == 1
+        if not fits[self.unit]:
+            said, example = UNITS[self.unit]
+            hint = f"write {self.name} <= {example}" if example else f"write {self.name} alone"
+            raise PolicyError(f"{self.name} {said}; a limit of {limit} says nothing here", hint=hint)
+
+    def drifted(self, measured: Measured, limit: Limit | None) -> bool:
+        """Whether it is too much: for a rule by its limit alone, otherwise by the own limit, and only beyond chance."""
+        if limit is None:
+            return self.default is not None and measured.value > self.default and measured.surprising
+        if self.unit == "cells" and measured.count is not None:
+            return limit.exceeded(measured.count, measured.of or measured.count)
+        return Fraction(measured.value) > limit.most / (100 if limit.share else 1)
 
 
-def _beyond_chance(trained: TrainedColumn, rows: int, missing: int, count: int) -> bool:
-    """Whether two shares differ by more than four standard errors of their difference."""
-    assert trained.missing is not None
-    pooled = (trained.missing * rows + missing) / max(rows + count, 1)
-    error = math.sqrt(pooled * (1 - pooled) * (1 / max(rows, 1) + 1 / count))
-    return abs(missing / count - trained.missing) > CHANCE * error
+def noise(value: float) -> str:
+    """What chance gives, in a message."""
+    return "chance alone gives less than 0.001" if value < 0.001 else f"chance alone gives up to {figure(value)}"
 
 
-def _training_rows(outcome: Outcome) -> Iterator[Finding]:
-    overlap = outcome.overlap
-    if overlap is None or overlap.found < FEWEST or overlap.found < BULK * overlap.looked:
-        return
-    share = overlap.found / overlap.looked
-    about = "" if overlap.complete else "about "
-    yield _finding(
-        "training_rows", "warning",
-        f"{about}{share:.1%} of the rows are rows of the training data: what is measured here is too good to be true",
-        None, "drop them, or split the data anew before the recipe is fitted",
-        count=overlap.found, of=overlap.looked, share=share,
-    )  # fmt: skip
+def figure(value: float) -> str:
+    """A measure in a message: three digits, and never 0 for what is more."""
+    return f"{value:.3g}"

@@ -14,6 +14,7 @@ from nanclean.chain import Chain
 from nanclean.cleaning import TAGS, Cleaning, Outcome, Sink, rejected_outs
 from nanclean.column import Column
 from nanclean.draft import Draft
+from nanclean.drift import DECILES
 from nanclean.engines.local import Local
 from nanclean.errors import InputError, NancleanError, RecipeError
 from nanclean.fingerprint import MOST, Overlap
@@ -22,11 +23,10 @@ from nanclean.format import ReadOptions, Source
 from nanclean.outputs import Wish, copy, format_of, options_for, rejected_path, write_text
 from nanclean.pipeline import Progress
 from nanclean.policy import Policy
-from nanclean.profile import Profile
 from nanclean.recipe import Recipe, TrainedColumn
+from nanclean.reference import as_trained, of_scan, trained, types_found
 from nanclean.report import Report
 from nanclean.resolving import Resolved, resolved, senseless
-from nanclean.rule import Spelling
 from nanclean.scanning import Scan
 from nanclean.statistics import Figures
 from nanclean.steps import Step
@@ -73,7 +73,10 @@ class Fixing:
     def measure(self) -> None:
         """What the data are like before anything is changed."""
         policy = self._foreseen() if self.recipe is None else self._as_trained(self.policy.without_rules(self.names))
-        self.scan = Scan(self.source, policy, self.options.decimal, self.jobs, self.memory, self.values, self.progress)
+        self.scan = Scan(
+            self.source, policy, self.options.decimal, self.jobs, self.memory, self.values, self.progress,
+            quantiles=DECILES if self.recipe is None else (),
+        )  # fmt: skip
         if self.recipe is None and not self.source.lexical:  # types are known before the first row is read
             self.resolved = self._resolved([view(raw) for raw in self.source.nothing().columns])
         self.reading, self.profile = self.scan.measured()
@@ -84,26 +87,13 @@ class Fixing:
         """Text is read as what it was in the training data: a column of a small file may look like something else."""
         if not self.source.lexical or self.recipe is None:
             return policy
-        types = {column.name: column.type for column in self.recipe.columns if column.type in READ_AS_TRAINED}
-        columns = {
-            name: replace(policy.columns.get(name, Spelling()), type=types[name])
-            for name in self.names
-            if name in types
-        }
-        return replace(policy, columns={**policy.columns, **columns})
+        return as_trained(policy, self.recipe, self.names)
 
     def types_found(self) -> list[str]:
         """What the columns are, whatever they were read as; one without any value is what it was in training."""
-        found = list(self.reading.types)
-        if self.recipe is None or not self.source.lexical:
-            return found
-        for i, name in enumerate(self.names):
-            trained, classes = self.recipe.column(name), self.profile.classes[i]
-            if trained is None:
-                continue
-            like = not classes.counted or trained.type == "text" or (classes.settle(), trained.type) in ALIKE
-            found[i] = trained.type if like else classes.settle()
-        return found
+        if self.recipe is None:
+            return list(self.reading.types)
+        return types_found(self.recipe, self.names, self.reading, self.profile)
 
     def _all_figures(self) -> Iterable[Figures]:
         figures = self.scan.figures(self.reading, self.profile)
@@ -173,19 +163,10 @@ class Fixing:
         )
 
     def _trained(self, i: int, name: str) -> TrainedColumn:
-        figures = self.figures[name]
-        column = self.columns()[i]
-        values = getattr(column, "values", None)
-        count = figures["count"]
-        return TrainedColumn(
-            name=name,
-            type=self.reading.types[i],
-            dtype=None if values is None else str(values.dtype),
-            role=self.policy.role(name),  # type: ignore[arg-type]
-            missing=figures["missing"] / count if count else None,
-            blank=self._blank(name) if self.source.lexical else "",
-            categories=categories(self.profile, i),
-        )
+        values = getattr(self.columns()[i], "values", None)
+        known = replace(of_scan(self.figures[name], self.profile.columns[i]), type=self.reading.types[i])
+        dtype = None if values is None else str(values.dtype)
+        return trained(known, dtype, self._blank(name) if self.source.lexical else "")
 
     def columns(self) -> list[Column]:
         if not hasattr(self, "_known_columns"):
@@ -407,21 +388,8 @@ class Fixing:
                 )
 
 
-READ_AS_TRAINED = frozenset({"float", "text", "boolean", "time"})
-"""Types that the text of a later file is read as. Integers are not among them: it may hold fractions."""
-ALIKE = frozenset({("integer", "float")})
-"""What a column looks like, and what it was in training, where that is the same to every rule."""
 READABLE = frozenset({"integer", "float", "text", "boolean"})
 """Types of columns whose text is read back and compared with the values before it is written."""
-
-
-def categories(profile: Profile, i: int) -> list[str] | None:
-    """The different values of a column of text, where they are few and come again."""
-    statistics = profile.columns[i]
-    counts = getattr(statistics, "counts", None)
-    if getattr(statistics, "type", None) != "text" or not counts or sum(counts.values()) < 2 * len(counts):
-        return None
-    return sorted(map(str, counts))
 
 
 def _kind(type_: str) -> str:

@@ -49,13 +49,13 @@ class Word:
 
 @dataclass(frozen=True)
 class Limit:
-    """How much is still good: a share of the cells (`1%`), or a number of cells (`20`)."""
+    """How much is still good: a share of the cells (`1%`), or a number of cells (`20`); of a measure any number."""
 
     most: Fraction
     share: bool
 
     def __str__(self) -> str:
-        number = f"{float(self.most):.15g}" if self.share else str(self.most)
+        number = str(self.most) if self.most.denominator == 1 and not self.share else f"{float(self.most):.15g}"
         return f"{number}%" if self.share else number
 
     def exceeded(self, count: int, of: int) -> bool:
@@ -120,8 +120,9 @@ def sentence(text: str) -> Sentence:
     limits = [at - colons[0] - 1 for mark, at in marks if mark == "<=" and colons[0] < at < end]
     if len(limits) > 1:
         raise PolicyError(f"{shown(text, 60)!r} has two limits")
-    bound = limit(found[limits[0] + 2 :]) if limits else None
+    most = found[limits[0] + 2 :] if limits else None
     found = found[: limits[0]] if limits else found
+    bound = None if most is None else limit(most, decimal=is_drift(found))
     if not found.strip():
         raise PolicyError(f"{shown(text, 60)!r} says no find after ':'; {SHAPE}")
     if re.search(r"[<>]|=>", _outside_quotes(found)):
@@ -160,8 +161,16 @@ def columns(text: str) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
     return tuple(lists[0]), tuple(lists[1]) if len(lists) == 2 else ()
 
 
-def limit(text: str | int | float) -> Limit:
-    """Read a limit, `1%` or `20`. PolicyError on anything else; a share below 1 is told how to be written."""
+def is_drift(find: str) -> bool:
+    """Whether a find is a measure of drift, whose limit may be any number."""
+    return find.strip() in registry.names("drifts")
+
+
+def limit(text: str | int | float, *, decimal: bool = False) -> Limit:
+    """Read a limit, `1%` or `20`. PolicyError on anything else; a share below 1 is told how to be written.
+
+    decimal: any number will do, `0.2`.
+    """
     if isinstance(text, bool) or not isinstance(text, str | int | float):
         raise PolicyError(f"the limit {shown(text)!r} is no share such as '1%' and no count such as 20")
     found = _LIMIT.fullmatch(str(text).strip())
@@ -170,7 +179,7 @@ def limit(text: str | int | float) -> Limit:
     most, share = Fraction(found["number"]), bool(found["percent"])
     if share and most > 100:
         raise PolicyError(f"the limit {shown(str(text).strip())!r} is more than all of them")
-    if not share and most.denominator != 1:
+    if not share and most.denominator != 1 and not decimal:
         as_share = f"{float(100 * most):.10g}%" if most < 1 else "1%"
         raise PolicyError(f"the limit {found[0]} is neither a share nor a count; write {as_share} or a whole number")
     if not share and most >= 2**63:

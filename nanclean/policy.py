@@ -97,6 +97,9 @@ class Policy:
     trainer: Trainer | None = None
     ignore: tuple[Ignore, ...] = ()
     rules: tuple[Rule, ...] = ()
+    """About one dataset."""
+    drift: tuple[Rule, ...] = ()
+    """About two: `compare`, `apply` and `check --against` hold them."""
     columns: Mapping[str, Spelling] = field(default_factory=dict)
     budget: Budget | None = None
     chosen: tuple[Word, ...] = ()
@@ -112,12 +115,18 @@ class Policy:
     @property
     def description(self) -> str:
         """Which rules are used: `nanclean.toml (8) + built-in`."""
-        of_file = sum(rule.where is not None for rule in self.rules)
+        rules = (*self.rules, *self.drift)
+        of_file = sum(rule.where is not None for rule in rules)
         parts = [] if self.path is None else [f"{self.path} ({of_file})"]
-        if of_file < len(self.rules):
-            parts.append(f"--rule ({len(self.rules) - of_file})")
+        if of_file < len(rules):
+            parts.append(f"--rule ({len(rules) - of_file})")
         parts.append("built-in" if self.trainer is None else f"built-in for {self.trainer}")
         return " + ".join(parts)
+
+    @property
+    def of_two(self) -> list[str]:
+        """The rules that a look at one dataset knows nothing of, in words."""
+        return [f"{rule}: compares two datasets; nanclean compare holds it" for rule in self.drift]
 
     def demand(self) -> Self:
         """Itself, if nothing is wrong with it. PolicyError with every mistake otherwise."""
@@ -135,6 +144,7 @@ class Policy:
             trainer=over.trainer or self.trainer,
             ignore=(*self.ignore, *over.ignore),
             rules=(*self.rules, *over.rules),
+            drift=(*self.drift, *over.drift),
             columns={**self.columns, **over.columns},
             budget=over.budget or self.budget,
             chosen=over.chosen or self.chosen,
@@ -153,6 +163,7 @@ class Policy:
         return replace(
             self,
             rules=(),
+            drift=(),
             ignore=tuple(filter(there, self.ignore)),
             budget=None,
             columns={name: spelling for name, spelling in self.columns.items() if name in names},
@@ -201,6 +212,9 @@ class Policy:
             of_rules += self._of_rule(each, reach, skipped, new, retyped)
             if each.fix is not None and each.find is not None:
                 new.update(added for name in names for added in each.fix.names(name, each.find))
+        for each in self.drift:
+            reach.of(each.columns, each.excepted, each.where or f"--rule {shown(str(each), 60)!r}", each.key)
+        skipped += self.of_two
         reading = {None, *chosen}
         of_rules = [check for check in of_rules if check.column in reading]
         without = {(check.find.name, check.column) for check in of_rules} | self._ignored(reach)
@@ -283,6 +297,8 @@ class Policy:
         without: set[tuple[str, int | None]] = set()
         for ignore in self.ignore:
             reached = reach.of(ignore.columns, ignore.excepted, ignore.where or "--ignore", "ignore")
+            if ignore.find in registry.names("drifts"):
+                continue
             whole = cast(type[Detector], member("detectors", ignore.find)).whole
             without |= {(ignore.find, None)} if whole else {(ignore.find, position) for position in reached}
         return without
@@ -357,12 +373,21 @@ def from_options(
         missing_list=cast(Any, missing_list),
         trainer=None if trainer is None else mistakes.held(read_trainer, trainer, "--for"),
         ignore=tuple(each for each in read_ignore if each is not None),
-        rules=tuple(each for each in read_rules if each is not None),
+        **by_kind(each for each in read_rules if each is not None),
         chosen=tuple(word for each in lists if each is not None for word in each[0]),
         unchosen=tuple(word for each in lists if each is not None for word in each[1]),
         said={role: f"--{role}" for role, value in ((LABEL, label), (ID, id)) if value},
     )
     return replace(policy, mistakes=tuple(mistakes.all))
+
+
+def by_kind(rules: Iterable[Rule]) -> dict[str, Any]:
+    """Rules as a policy keeps them: those about one dataset, and those about two."""
+    rules = tuple(rules)
+    return {
+        "rules": tuple(each for each in rules if each.drift is None),
+        "drift": tuple(each for each in rules if each.drift is not None),
+    }
 
 
 def _several(value: str | Iterable[str] | None) -> tuple[str, ...]:

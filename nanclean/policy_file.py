@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any, cast, get_args
 
 from nanclean.detector import Severity
-from nanclean.grammar import Limit, columns, limit
+from nanclean.grammar import Limit, columns, is_drift, limit
 from nanclean.mistakes import MOST_TOLD, Mistake, Mistakes
 from nanclean.part import did_you_mean
 from nanclean.positions import Path, Positions, TooDeep
-from nanclean.rule import Budget, Ignore, Rule, Spelling, find, fixer, ignored, rule
+from nanclean.rule import Budget, Ignore, Rule, Spelling, compared, drift, find, fixer, ignored, rule
 from nanclean.trainers import trainer
 from nanclean.wording import quoted, shown
 
@@ -91,7 +91,7 @@ class _Reader:
             "missing_list": self.choice("missing_list", MISSING_LISTS),
             "trainer": self.trainer(),
             "ignore": self.ignored(),
-            "rules": self.rules(),
+            **self.rules_by_kind(),
             "columns": self.columns(),
             "budget": self.budget(),
             "said": {key: self.where(key) for key in ("label", "id") if key in self.tree},
@@ -155,6 +155,11 @@ class _Reader:
 
     # rules
 
+    def rules_by_kind(self) -> dict[str, tuple[Rule, ...]]:
+        rules = self.rules()
+        of_two = {"drift": tuple(each for each in rules if each.drift is not None)}
+        return {"rules": tuple(each for each in rules if each.drift is None), **of_two}
+
     def rules(self) -> tuple[Rule, ...]:
         short, long = self.tree.get("rules", []), self.tree.get("rule", [])
         if not isinstance(short, list):
@@ -194,12 +199,19 @@ class _Reader:
         severity = self.choice("severity", get_args(Severity), table, path)
         name = self.part(table, "name", str, path)
         wanted = self.part(table, "columns", columns, path)
-        found = self.part(table, "find", find, path)
+        of_two = is_drift(str(table.get("find")))
+        found = self.part(table, "find", drift if of_two else find, path)
         fix = self.part(table, "fix", fixer, path)
-        bound = self.limit(table, "limit", "rule", path)
+        bound = self.limit(table, "limit", "rule", path, decimal=of_two)
+        if of_two and len(self.mistakes.all) == before:
+            self.mistakes.held(lambda measure: compared(measure, bound, fix), found, self.where(*path), "rule")
         if len(self.mistakes.all) > before:
             return None
         where = self.where(*path)
+        if of_two:
+            return Rule(
+                wanted[0], wanted[1], None, bound, None, cast(Severity | None, severity), name, where, "rule", found
+            )
         return Rule(wanted[0], wanted[1], found, bound, fix, cast(Severity | None, severity), name, where, "rule")
 
     def part(self, table: Mapping[str, Any], key: str, reader: Any, path: Path) -> Any:
@@ -211,12 +223,14 @@ class _Reader:
             return None
         return self.mistakes.held(reader, table[key], self.where(*path, key), f"rule.{key}")
 
-    def limit(self, table: Mapping[str, Any], key: str, above: str, path: Path) -> Limit | None:
+    def limit(
+        self, table: Mapping[str, Any], key: str, above: str, path: Path, *, decimal: bool = False
+    ) -> Limit | None:
         """A share or a count; None where there is none."""
         value = table.get(key)
         if value is None or (isinstance(value, float) and not math.isfinite(value)):  # told already
             return None
-        return self.mistakes.held(limit, value, self.where(*path, key), f"{above}.{key}")
+        return self.mistakes.held(partial(limit, decimal=decimal), value, self.where(*path, key), f"{above}.{key}")
 
     def ignored(self) -> tuple[Ignore, ...]:
         listed = isinstance(self.tree.get("ignore"), list)

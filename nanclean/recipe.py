@@ -46,6 +46,20 @@ class TrainedColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """In text files: how a missing cell is written."""
     categories: list[str] | None = None
     """The different values of a column of text, where they are at most 1,000 and come again; null: not kept."""
+    category_counts: list[int] | None = None
+    """How often each of them is there."""
+    count: int | None = None
+    """Its cells."""
+    infinite: int | None = None
+    """Infinite ones among them. This and what follows: of numbers; null in recipes of older versions."""
+    min: int | float | None = None
+    max: int | float | None = None
+    mean: float | None = None
+    std: float | None = None
+    edges: list[int | float] | None = None
+    """The different deciles, ascending, without the largest value."""
+    edge_counts: list[int] | None = None
+    """The finite values up to the first edge, above each edge up to the next, and above the last."""
 
 
 class RecipeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,6 +98,8 @@ class RecipePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     columns: dict[str, RecipeColumn] = {}
     budget: RecipeBudget | None = None
     rules: list[RecipeRule] = []
+    drift: list[RecipeRule] = []
+    """Rules about how far later data may be from these."""
 
 
 class RecipeStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -292,6 +308,9 @@ def _read(read: RecipeFile, path: str | None) -> Recipe:
     policy = _policy_in(read.policy, path)
     if len(read.steps) > MOST_STEPS:
         raise ValueError(f"{len(read.steps):,} steps; at most {MOST_STEPS:,}")
+    for column in read.data.columns:
+        if (said := damage(column)) is not None:
+            raise ValueError(f"{shown(column.name)!r} {said}")
     names = [column.name for column in read.data.columns]
     if len(set(names)) < len(names):
         raise ValueError("a column is in it twice")
@@ -324,6 +343,21 @@ def _read(read: RecipeFile, path: str | None) -> Recipe:
         policy, tuple(steps), tuple(read.data.columns), read.data.rows, read.data.format, fingerprint,
         read.ragged, read.version, path,
     )  # fmt: skip
+
+
+def damage(column: TrainedColumn) -> str | None:
+    """What cannot be in a column of a recipe; None: it is sound."""
+    edges, counts = column.edges, column.edge_counts
+    if (edges is None) != (counts is None):
+        return "has edges without counts, or counts without edges"
+    if edges is not None and counts is not None:
+        if len(counts) != len(edges) + 1 or any(count < 0 for count in counts):
+            return "has counts that do not fit its edges"
+        if sorted(set(edges)) != edges:
+            return "has edges that do not ascend"
+    if column.category_counts is not None and len(column.category_counts) != len(column.categories or ()):
+        return "has counts that do not fit its categories"
+    return None
 
 
 def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -362,6 +396,10 @@ def _policy_out(policy: Policy) -> RecipePolicy:
             RecipeRule(text=str(each), severity=each.severity, name=each.name, where=each.where)
             for each in policy.rules
         ],
+        drift=[
+            RecipeRule(text=str(each), severity=each.severity, name=each.name, where=each.where)
+            for each in policy.drift
+        ],
     )
 
 
@@ -382,6 +420,7 @@ def _policy_in(read: RecipePolicy, path: str | None) -> Policy:
             budget.mean_shift,
         ),
         rules=tuple(_rule_in(each) for each in read.rules),
+        drift=tuple(_rule_in(each, drift=True) for each in read.drift),
         path=path,
     )
 
@@ -394,8 +433,11 @@ def _limit_in(text: str | None) -> Limit | None:
     return None if text is None else limit(text)
 
 
-def _rule_in(read: RecipeRule) -> Rule:
-    return replace(rule(read.text, read.where), severity=read.severity, name=read.name)
+def _rule_in(read: RecipeRule, drift: bool = False) -> Rule:
+    found = replace(rule(read.text, read.where), severity=read.severity, name=read.name)
+    if (found.drift is not None) != drift:
+        raise ValueError(f"{shown(read.text)!r} stands among rules of another kind")
+    return found
 
 
 def _written(top: Mapping[str, Any]) -> str:

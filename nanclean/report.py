@@ -145,6 +145,46 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     """Nothing was changed, so that the output is the input, byte for byte."""
 
 
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """A column of one of two datasets, as far as it is known."""
+
+    type: str
+    count: int | None = None
+    missing: int | None = None
+    infinite: int | None = None
+    finite: int | None = None
+    min: int | float | None = None
+    max: int | float | None = None
+    mean: float | None = None
+    std: float | None = None
+
+
+class Shift(msgspec.Struct, frozen=True, kw_only=True):
+    """A column before and now, and how far apart they are."""
+
+    name: str
+    old: Side | None = None
+    """None: there was no such column."""
+    new: Side | None = None
+    measures: dict[str, float | None] = {}
+    """By the word of the measure; null: it does not apply, or cannot be known."""
+    at_least: list[str] = []
+    """Measures that only bins tell: the figure is a lower bound."""
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """An older dataset against that of the report."""
+
+    path: str | None
+    """Of the older one: a file, a report or a recipe. None: it was in memory."""
+    kind: Literal["data", "report", "recipe"]
+    rows: int | None = None
+    same: bool = False
+    """Every column holds the same values, as often; or the bytes are the same."""
+    columns: list[Shift] = []
+    """Those of the older one in order, then new ones."""
+
+
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """How many findings there are of each severity."""
 
@@ -224,6 +264,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[Finding] = []
     changes: list[Change] = []
     output: Output | None = None
+    comparison: Comparison | None = None
+    """Of `compare`."""
     summary: Summary = Summary()
     run: Run = Run()
 
@@ -274,6 +316,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             columns=[msgspec.structs.replace(column, **_hidden(column)) for column in self.columns],
             findings=self.findings if messages else [_discreet(finding) for finding in self.findings],
             changes=[_counted(change) for change in self.changes],
+            comparison=None if self.comparison is None else _unmeasured(self.comparison),
         )
 
     def __repr__(self) -> str:
@@ -282,8 +325,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield registry.module("renderers", "terminal").rich(self, options)
 
+    def to_html(self) -> str:
+        """The report as one HTML page for the browser: it needs no network and no other file."""
+        return str(registry.module("renderers", "html").page([self]))
+
     def _repr_html_(self) -> str:
-        return str(registry.module("renderers", "terminal").html(self))
+        return str(registry.module("renderers", "html").notebook(self))
 
 
 def _finite(column: Column) -> Column:
@@ -341,11 +388,27 @@ def _hidden(column: Column) -> dict[str, Any]:
     return hidden
 
 
+def _unmeasured(comparison: Comparison) -> Comparison:
+    """A comparison without what is measured in the unit of a column."""
+    nothing = dict.fromkeys(("min", "max", "mean", "std"))
+    columns = [
+        msgspec.structs.replace(
+            shift,
+            old=None if shift.old is None else msgspec.structs.replace(shift.old, **nothing),
+            new=None if shift.new is None else msgspec.structs.replace(shift.new, **nothing),
+        )
+        for shift in comparison.columns
+    ]
+    return msgspec.structs.replace(comparison, columns=columns)
+
+
 def _counted(change: Change) -> Change:
     """A change without what it has learned, and of its figures the counts only."""
     before, after = (
         {k: v for k, v in figures.items() if k not in _FIGURES} for figures in (change.before, change.after or {})
     )
+    if after.get("histogram"):
+        after["histogram"] = after["histogram"] | {"edges": [None] * len(after["histogram"]["edges"])}
     return msgspec.structs.replace(change, before=before, after=None if change.after is None else after, detail=None)
 
 

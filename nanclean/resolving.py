@@ -59,6 +59,7 @@ class Resolver:
         for number, rule in enumerate(self.policy.rules):
             self._rule(number, rule)
         self.mistakes.demand()
+        self.skipped += self.policy.of_two
         warnings = dict.fromkeys((*self.reach.warnings, *_disorder(self.steps, self.policy.rules)))
         return Resolved(
             tuple(self.steps), self.columns, self.ragged, tuple(warnings), tuple(dict.fromkeys(self.skipped))

@@ -8,6 +8,7 @@ from typing import cast
 
 from nanclean import registry
 from nanclean.detector import Detector, Severity
+from nanclean.drift import Drift
 from nanclean.errors import PolicyError
 from nanclean.fixer import Fixer
 from nanclean.grammar import Limit, Sentence, Word, columns, sentence, written
@@ -34,9 +35,11 @@ class Rule:
     where: str | None = None
     """`nanclean.toml:7`; None for an option."""
     key: str = "rules"
+    drift: Drift | None = None
+    """A measure of two datasets; then there is no find, and no fix."""
 
     def __str__(self) -> str:
-        return written(self.columns, self.excepted, self.find, self.limit, self.fix)
+        return written(self.columns, self.excepted, self.drift or self.find, self.limit, self.fix)
 
     @property
     def line(self) -> int | None:
@@ -78,12 +81,33 @@ class Budget:
 def rule(text: str, where: str | None = None) -> Rule:
     """Read one rule. PolicyError says what is wrong with it."""
     read = sentence(text)
+    if read.find is not None and read.find.name in registry.names("drifts"):
+        measure = drift(str(read.find))
+        compared(measure, read.limit, read.fix)
+        return Rule(read.columns, read.excepted, limit=read.limit, where=where, drift=measure)
     return Rule(read.columns, read.excepted, _found(read), read.limit, _fix(read.fix), where=where)
 
 
 def find(text: str) -> Detector:
     """Read a find alone: `iqr(3)`."""
     return _detector(call(text))
+
+
+def drift(text: str) -> Drift:
+    """Read a measure of drift alone: `psi`."""
+    written_call = call(text)
+    return cast(Drift, member("drifts", written_call.name).from_call(written_call))
+
+
+def compared(measure: Drift, limit: Limit | None, fix: object | None) -> None:
+    """PolicyError if a rule on a measure of drift has a fix, or a limit that says nothing there."""
+    if fix is not None:
+        raise PolicyError(
+            f"{measure.name} compares two datasets, so there are no cells for {fix} to repair",
+            hint=f"leave the fix out: {measure.example}",
+        )
+    if limit is not None:
+        measure.held(limit)
 
 
 def fixer(text: str) -> Fixer:
@@ -103,7 +127,7 @@ def ignored(text: str, where: str | None = None) -> Ignore:
     """Read `constant: year`, or `constant` for every column."""
     name, colon, rest = text.partition(":")
     name = name.strip()
-    known = [check.name for check in builtin_finds()]
+    known = [*(check.name for check in builtin_finds()), *registry.names("drifts")]
     if name not in known:
         if name in registry.names("detectors"):
             raise PolicyError(f"{name} is no built-in check, so there is nothing to ignore; leave out its rule")
@@ -140,5 +164,7 @@ def _found(read: Sentence) -> Detector | None:
 def _detector(written_call: Call) -> Detector:
     name = written_call.name
     if name not in registry.names("detectors"):
-        raise PolicyError(f"there is no find {shown(name)!r}{did_you_mean(name, registry.names('detectors'))}")
+        finds, measures = registry.names("detectors"), registry.names("drifts")
+        near = registry.nearest(name[:100], (*finds, *measures))
+        raise PolicyError(f"there is no find {shown(name)!r}{did_you_mean(name, (near,) if near else finds)}")
     return cast(Detector, member("detectors", name).from_call(written_call))

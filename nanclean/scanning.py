@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -41,6 +41,10 @@ class Scan:
     progress: Progress | None
     figures_shown: bool = True
     """Every figure of the report is wanted. False: only what the checks need is measured."""
+    quantiles: tuple[float, ...] = ()
+    """Of every column of numbers, whatever the checks need."""
+    more: Callable[[Reading, Profile, Mapping[int, Figures]], Sequence[Finding]] | None = None
+    """What else there is to find, when everything has been measured."""
 
     def __post_init__(self) -> None:
         self.names = [field.name for field in self.source.fields]
@@ -135,7 +139,7 @@ class Scan:
             i: Demand(
                 figures=self.figures_shown or any(MEASURED & set(find.needs) and not find.apart for find in of),
                 apart=any(find.apart for find in of),
-                quantiles=tuple(q for find in of for q in find.quantiles()),
+                quantiles=(*self.quantiles, *(q for find in of for q in find.quantiles())),
             )
             for i, of in finds.items()
         }
@@ -159,6 +163,8 @@ class Scan:
     def _found(self, reading: Reading, profile: Profile, figures: Mapping[int, Figures]) -> list[Finding]:
         found = self.findings(reading, profile, figures, self.fitted(reading, figures))
         found += _remarks(self._checks(reading))
+        if self.more is not None:
+            found += self.more(reading, profile, figures)
         return sorted(found, key=lambda finding: RANK[finding.severity])
 
     def findings(

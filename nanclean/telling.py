@@ -13,11 +13,13 @@ from nanclean import finding as findings
 from nanclean.after import After
 from nanclean.cleaning import Outcome
 from nanclean.column import Column
-from nanclean.drift import drift
+from nanclean.drifting import TRAINING, Before, Judge, Now, pairs, training_rows
 from nanclean.finding import RANK, Finding
 from nanclean.outputs import Wish, format_of
 from nanclean.policy import Check
+from nanclean.reference import of_recipe
 from nanclean.report import STILL, Change, Output, Report, Summary
+from nanclean.report import Column as Measured
 from nanclean.scanning import Scan
 from nanclean.target import Out, is_like
 
@@ -28,6 +30,8 @@ SUMMARY = (
     "type", "count", "missing", "pos_inf", "neg_inf", "unparsable", "min", "max", "mean", "std", "median",
 )  # fmt: skip
 """The figures of a column that are shown before and after."""
+_ONCE = ("histogram",)
+"""What the first change of a column alone has after it: that of before stands in the column, and it is long."""
 
 
 @dataclass
@@ -81,14 +85,14 @@ class Telling:
         """
         moved = self._moved()
         figures: dict[str, Mapping[str, Any]] = {
-            out.name: self.work.figures[out.name]
+            out.name: _summary(self.work.figures[out.name])
             for out in self.outs
             if out.name not in moved and out.name in self.work.figures
         }
         found = self._found_untouched(figures)
         if moved:
             report = self._after_moved({out.name: out.view for out in self.outs if out.name in moved})
-            figures |= {column.name: {key: getattr(column, key) for key in SUMMARY} for column in report.columns}
+            figures |= {column.name: _figures_after(column) for column in report.columns}
             found += report.findings
         return figures, [finding for finding in found if finding.severity != "info"]
 
@@ -128,9 +132,14 @@ class Telling:
 
     def _changes(self, after: Mapping[str, Mapping[str, Any]]) -> list[Change]:
         changes = []
+        drawn: set[str] = set()
         for step in self.work.steps:
             if step.fix is None:
                 continue
+            summary = _summary(after[step.column]) if step.column in after else None
+            if summary is not None and step.column not in drawn:
+                drawn.add(step.column)
+                summary |= {key: after[step.column][key] for key in _ONCE if key in after[step.column]}
             changes.append(
                 Change(
                     rule=str(self.work.policy.rules[step.rule]),
@@ -141,7 +150,7 @@ class Telling:
                     rows=self.outcome.tally.rows[step.key],
                     detail=step.fix.told() or None,
                     before=_summary(self.work.figures.get(step.column)),
-                    after=_summary(after[step.column]) if step.column in after else None,
+                    after=summary,
                 )
             )
         if self.work.resolved.ragged is not None:
@@ -183,15 +192,26 @@ class Telling:
         ]
 
     def _drift(self) -> list[Finding]:
-        work = self.work
-        if work.recipe is None:
+        work, recipe = self.work, self.work.recipe
+        if recipe is None:
             return []
-        types = work.types_found()
-        return drift(work.recipe, work.names, types, work.figures, work.profile, self.outcome, work.values)
+        types = dict(zip(work.names, work.types_found(), strict=True))
+        removed = [step.column for step in recipe.steps if step.fix is not None and step.fix.removes]
+        now = Now(work.source, work.scan.table, work.reading, work.profile, work.figures_by_place())
+        both = pairs(Before(of_recipe(recipe)), now, work.memory // 4, TRAINING, types, removed)
+        found = Judge(work.policy, shown=work.values).drifted(both, now).findings
+        return [*found, *training_rows(self.outcome)]
 
 
 def _still(finding: Finding) -> Finding:
     return msgspec.structs.replace(finding, message=f"{STILL}{finding.message}")
+
+
+def _figures_after(column: Measured) -> dict[str, Any]:
+    """What is told of a column that is not what it was."""
+    histogram = column.histogram
+    drawn = {} if histogram is None else {"histogram": {"edges": histogram.edges, "counts": histogram.counts}}
+    return {key: getattr(column, key) for key in SUMMARY} | drawn
 
 
 def _summary(figures: Mapping[str, Any] | None) -> dict[str, Any]:

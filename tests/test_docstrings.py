@@ -10,7 +10,7 @@ import nanclean
 from nanclean import api
 
 
-@pytest.mark.parametrize("name", ["scan", "check"])
+@pytest.mark.parametrize("name", ["scan", "check", "compare"])
 def test_the_example_prints_what_it_says(name):
     verb = getattr(nanclean, name)
     examples = doctest.DocTestFinder().find(verb, name, module=api, globs={})

@@ -18,7 +18,7 @@ from nanclean.report import Column, Fences, Histogram, Report, Source
 from tests import reports
 
 KEYS = {
-    "Report": "schema command exit_code source columns findings changes output summary run",
+    "Report": "schema command exit_code source columns findings changes output comparison summary run",
     "Source": "path format bytes rows columns complete_rows ragged files blocks",
     "Column": "name type role count missing null nan empty token tokens pos_inf neg_inf finite zero negative "
     "unparsable min max mean std q1 median q3 mad outliers fences reason distinct constant top histogram "
@@ -30,6 +30,9 @@ KEYS = {
     "baseline",
     "Change": "rule column fix cells rows before after found detail",
     "Output": "path rows rejected verified rejected_path recipe format columns untouched copied",
+    "Comparison": "path kind rows same columns",
+    "Shift": "name old new measures at_least",
+    "Side": "type count missing infinite finite min max mean std",
     "Summary": "error warning info",
     "Run": "version passes seconds jobs memory policy versions",
 }

@@ -25,7 +25,7 @@ _ORDER = ("missing", "inf", "unparsable", "type", "mean", "std", "min", "median"
 
 
 @dataclass(frozen=True)
-class _Moved:
+class Moved:
     """A column before and after."""
 
     name: str
@@ -55,7 +55,7 @@ class _Moved:
 
     @property
     def changed(self) -> bool:
-        return dict(self.before) != dict(self.after)
+        return dict(self.before) != {key: value for key, value in self.after.items() if key != "histogram"}
 
     @property
     def little(self) -> bool:
@@ -72,7 +72,7 @@ def before_after(report: Report, output: Output, view: View) -> Iterator[Line]:
             first.setdefault(change.column, change)
     gone = [name for name, change in first.items() if change.after is None and name in order]
     new = [name for name in output.columns or () if name not in order]
-    moved = [_Moved(name, change.before, change.after) for name, change in first.items() if change.after is not None]
+    moved = [Moved(name, change.before, change.after) for name, change in first.items() if change.after is not None]
     moved = [column for column in moved if column.changed and column.name in order]
     moved.sort(key=lambda column: order[column.name])
     much = [column for column in moved if not column.little]
@@ -100,7 +100,7 @@ def before_after(report: Report, output: Output, view: View) -> Iterator[Line]:
     yield []
 
 
-def _figures(columns: Sequence[_Moved], view: View) -> Iterator[Line]:
+def _figures(columns: Sequence[Moved], view: View) -> Iterator[Line]:
     """A table of figures before and after, as many as there is room for."""
     if not columns:
         return

@@ -11,6 +11,7 @@ from itertools import groupby
 
 import msgspec
 
+from nanclean import registry
 from nanclean.finding import Finding
 from nanclean.renderer import View
 from nanclean.renderers._beforeafter import before_after
@@ -29,9 +30,7 @@ _NAMES = 5
 """Columns of a finding that is still there."""
 _REASONS = 3
 """Findings that are named as the reason."""
-_STRANGE = frozenset(
-    {"missing_column", "new_column", "changed_type", "unseen_category", "missing_rate", "training_rows"}
-)
+_STRANGE = frozenset({*registry.names("drifts"), "training_rows"})
 """Rules of findings that compare the data with those that a recipe was fitted on."""
 _IN_MEMORY = ("frame", "array")
 """Formats of what has no command line."""
@@ -121,7 +120,7 @@ def _reason(finding: Finding) -> str:
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
     """One rule, or one column of it."""
 
     name: str
@@ -132,7 +131,7 @@ class _Row:
     inner: bool = False
 
     @classmethod
-    def of(cls, name: str, changes: Sequence[Change], room: int, inner: bool = False) -> _Row:
+    def of(cls, name: str, changes: Sequence[Change], room: int, inner: bool = False) -> Row:
         gone = sum(map(_is_dropped, changes))
         count, rows = sum(change.cells for change in changes), sum(change.rows for change in changes)
         done = ("column" if gone == 1 else f"{gone:,} columns") if gone else _count(count)
@@ -150,11 +149,11 @@ def _rules(report: Report, view: View) -> Iterator[Line]:
         yield []
         return
     room = max((view.width - 24) // 2, 24) if view.width >= WIDE else 24
-    rows: list[_Row] = []
+    rows: list[Row] = []
     for changes in groups:
-        rows.append(_Row.of(changes[0].rule, changes, room))
+        rows.append(Row.of(changes[0].rule, changes, room))
         if view.verbose and len(changes) > 1:
-            rows += [_Row.of(change.column or "''", [change], room, inner=True) for change in changes]
+            rows += [Row.of(change.column or "''", [change], room, inner=True) for change in changes]
     idle = 0
     if len(groups) > _RULES and not view.verbose:
         idle = sum(not row.did for row in rows)
@@ -165,7 +164,7 @@ def _rules(report: Report, view: View) -> Iterator[Line]:
     yield []
 
 
-def _drawn(rows: Sequence[_Row], view: View) -> Iterator[Line]:
+def _drawn(rows: Sequence[Row], view: View) -> Iterator[Line]:
     middle = [max(len(title), *(len(getattr(row, title)) for row in rows)) for title in ("cells", "rows")]
     free = view.width - sum(middle) - 6
     names = [cells(piece(row.name)[0]) + 2 * row.inner for row in rows]
@@ -190,7 +189,7 @@ def _drawn(rows: Sequence[_Row], view: View) -> Iterator[Line]:
             yield [*line, *right]
 
 
-def _stacked(rows: Sequence[_Row], view: View) -> Iterator[Line]:
+def _stacked(rows: Sequence[Row], view: View) -> Iterator[Line]:
     """For a narrow terminal: the rule, and below it what it did."""
     for row in rows:
         indent = 2 * row.inner
@@ -212,7 +211,7 @@ def _rest(lines: Sequence[Line]) -> Line:
     return [part for n, line in enumerate(lines) for part in ([piece(" ")] if n else []) + line]
 
 
-def _style(row: _Row) -> str:
+def _style(row: Row) -> str:
     return "dim" if row.inner else "bold" if row.did else ""
 
 
@@ -325,7 +324,7 @@ def _end(report: Report, output: Output, view: View) -> Iterator[Line]:
     if is_idle(report, output):
         yield from wrapped([piece(idle(report, output), "bold")], view.width)
     if not view.quiet and output.verified:
-        yield from _hanging([piece("verified:".ljust(_LABEL), "green")], [piece(_proof(report, output))], _LABEL,
+        yield from _hanging([piece("verified:".ljust(_LABEL), "green")], [piece(proof(report, output))], _LABEL,
                             view.width)  # fmt: skip
     files = _files(output) if output.path is not None else [piece(_nothing(report), "bold")]
     yield from _hanging([piece("written:".ljust(_LABEL))], files, _LABEL, view.width)
@@ -363,7 +362,7 @@ def _refused(why: Sequence[str], output: Output, view: View) -> Iterator[Line]:
         yield [piece(f"  and {len(why) - len(shown):,} more (-v)", "dim")]
 
 
-def _proof(report: Report, output: Output) -> str:
+def proof(report: Report, output: Output) -> str:
     rules = len(by_rule(report))
     parts = [f"{output.path} read back"]
     if rules:

@@ -144,7 +144,7 @@ class _Body:
         for text, place in {f.rule_text: f.policy_line for f in own}.items():
             where = "" if place is None else f"  ({place})"
             yield from wrapped([piece(f"rule: {text}{where}", "dim")], self.width)
-        rules, sentences = _hints(self.fact.findings, self.columns)
+        rules, sentences = hints(self.fact.findings, self.columns)
         for sentence in sentences:
             yield from wrapped([piece(sentence)], self.width)
         label = "fix: "
@@ -281,7 +281,7 @@ def _spelled(columns: Iterable[Column]) -> str:
     return ": " + ", ".join(shown) + (" .." if len(kinds) > 4 else "")
 
 
-def _hints(found: Sequence[Finding], columns: Columns) -> tuple[list[tuple[list[str], str]], list[str]]:
+def hints(found: Sequence[Finding], columns: Columns) -> tuple[list[tuple[list[str], str]], list[str]]:
     """The rules to paste, as columns and the rest, joined where only their columns differ; and the sentences."""
     together: dict[str, dict[str, None]] = {}
     sentences: dict[str, None] = {}

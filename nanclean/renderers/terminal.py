@@ -7,10 +7,11 @@ import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from nanclean.renderer import NARROWEST, View
 from nanclean.renderers import _changes as changes
+from nanclean.renderers import _comparison as comparison
 from nanclean.renderers import _words as words
 from nanclean.renderers._facts import STYLES, Fact, blocks, facts
 from nanclean.renderers._layout import Line, cells, piece, styled, wrapped, write
@@ -55,23 +56,15 @@ def rich(report: Report, options: ConsoleOptions) -> Group:
     return Group(*styled(page(report, View(width=width, unicode=not options.ascii_only))))
 
 
-def html(report: Report) -> str:
-    """The report for a notebook: text in colours, all of it escaped."""
-    from rich.console import Console
-
-    console: Any = Console(
-        file=io.StringIO(), record=True, width=120, force_jupyter=False, force_terminal=True, highlight=False
-    )
-    console.print(rich(report, console.options))
-    return str(console.export_html(inline_styles=True, code_format="<pre style='line-height:1.25'>{code}</pre>"))
-
-
 def page(report: Report, view: View) -> Iterator[Line]:
     """All lines of a report."""
     yield from _title(report, view)
     yield []
     if report.output is not None:
         yield from changes.body(report, report.output, view)
+        return
+    if report.comparison is not None:
+        yield from comparison.body(report, report.comparison, view)
         return
     found = facts(report)
     yield from _verdict(found, report, view)
@@ -148,7 +141,7 @@ def _closing(found: Sequence[Fact], report: Report, view: View) -> Iterator[str]
     """What was looked for and not found, what is not shown, and what else could be asked."""
     notes = sum(fact.severity == "info" for fact in found)
     unseen = [f"Notes not shown: {notes} (-v)."] if notes and not view.verbose else []
-    yield " ".join(_healthy(report) + unseen)
+    yield " ".join(healthy(report) + unseen)
     asked = []
     if not any(column.role == "label" for column in report.columns):
         asked.append("No label named; --label COLUMN checks it.")
@@ -157,7 +150,7 @@ def _closing(found: Sequence[Fact], report: Report, view: View) -> Iterator[str]
     yield " ".join(asked)
 
 
-def _healthy(report: Report) -> list[str]:
+def healthy(report: Report) -> list[str]:
     """What the figures prove to be good, as a sentence. Nothing is said of what is not there."""
     filled = [column for column in report.columns if column.count]
     numbers = [column for column in filled if column.finite]

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from nanclean import registry
 from nanclean.detector import Detector, Severity
+from nanclean.drift import Drift
 from nanclean.fixer import Fixer
 from nanclean.grammar import ROLES, SELECTORS
 from nanclean.part import Part, member
@@ -20,6 +21,8 @@ from nanclean.trainers import NETWORKS, PRECISIONS, TRAINERS
 Schema = dict[str, Any]
 
 FAMILIES = {"find": "detectors", "fix": "fixers"}
+DRIFT = "drifts"
+"""Measures, which stand where a find stands, without a fix."""
 RULE = "columns [except columns]: find [<= limit] [-> fix]"
 WIDE = r"[^\x00-\x7F]"
 """Names of parts are read as Python reads names, to which some wide letters are the narrow ones."""
@@ -81,7 +84,7 @@ def _texts(description: str) -> Schema:
 
 def _limit() -> Schema:
     return {
-        "description": 'How much is still good: a share ("1%") or a count (20).',
+        "description": 'How much is still good: a share ("1%"), a count (20), or a number of a measure (0.2).',
         "anyOf": [
             {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*%?\s*$", "examples": ["1%", "20"]},
             {"type": "number", "minimum": 0},
@@ -102,7 +105,7 @@ def _trainer() -> Schema:
 
 
 def _ignored() -> Schema:
-    names = [find.name for find in builtin_finds()]
+    names = [*(find.name for find in builtin_finds()), *registry.names(DRIFT)]
     one = {
         "type": "string",
         "pattern": rf"^\s*(?:{'|'.join(names)})\s*(?::[\s\S]*)?$",
@@ -116,13 +119,14 @@ def _ignored() -> Schema:
 
 def _rules() -> Schema:
     finds, fixes = (_examples(family) for family in FAMILIES.values())
-    names = "|".join([*registry.names("detectors"), *registry.names("fixers")])
+    names = "|".join(name for family in (*FAMILIES.values(), DRIFT) for name in registry.names(family))
     item = {
         "type": "string",
         "description": "\n\n".join(
             [
                 f"{RULE}. Columns: names, globs (emb_*), {' '.join([*SELECTORS, *ROLES])}.",
                 *(f"{kind}:\n{_overview(family)}" for kind, family in FAMILIES.items()),
+                f"find, without a fix, for nanclean compare and check --against:\n{_overview(DRIFT)}",
             ]
         ),
         # Columns, a mark, and a known word; the shell has taken the > of what ends in a dash.
@@ -130,6 +134,7 @@ def _rules() -> Schema:
         "examples": [
             *(f"price: {find}" for find in finds),
             *(f"price -> {fix}" if _whole(fix) else f"price: missing -> {fix}" for fix in fixes),
+            *(f"price: {measure}" for measure in _examples(DRIFT)),
         ],
     }
     return {
@@ -160,10 +165,10 @@ def _long_rule() -> Schema:
 
 def _part(kind: str) -> Schema:
     family = FAMILIES[kind]
-    names = registry.names(family)
+    names = [*registry.names(family), *(registry.names(DRIFT) if kind == "find" else ())]
     return {
         "type": "string",
-        "description": f"A {kind}:\n{_overview(family)}",
+        "description": f"A {kind}:\n{_overview(family)}" + (f"\n{_overview(DRIFT)}" if kind == "find" else ""),
         "pattern": rf"\b(?:{'|'.join(names)})\b|{WIDE}",
         "examples": _examples(family),
     }
@@ -192,7 +197,7 @@ def _budget() -> dict[str, Schema]:
     }
 
 
-def _members(family: str) -> list[type[Detector] | type[Fixer]]:
+def _members(family: str) -> list[type[Detector] | type[Drift] | type[Fixer]]:
     return [member(family, name) for name in registry.names(family)]  # type: ignore[misc]
 
 

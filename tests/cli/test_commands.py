@@ -118,7 +118,7 @@ def test_every_option_reaches_the_library(arguments: str, key: str, value: objec
         (["a b.csv"], "there is no command 'a b.csv'", "did you mean: nanclean scan 'a b.csv'"),
         (["data/x"], "there is no command 'data/x'", "did you mean: nanclean scan data/x"),
         (["chekc", "x.csv"], "there is no command 'chekc'", "did you mean: nanclean check x.csv"),
-        (["xyzzy"], "there is no command 'xyzzy'", "there are: scan, check, fix, fit, apply, init, explain"),
+        (["xyzzy"], "there is no command 'xyzzy'", "there are: scan, check, compare, fix, fit, apply, init, explain"),
         (["scan", "x", "--lable", "y"], "there is no option --lable", "did you mean --label?"),
         (["--versoin"], "there is no option --versoin", "did you mean --version?"),
         (["scan", "x", "--missing-list", "panda"], "--missing-list cannot be 'panda'", "did you mean pandas?"),
