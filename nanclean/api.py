@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import msgspec
 
 from nanclean import policy as policies
+from nanclean import registry
 from nanclean.engine import usable_cores, usable_memory
-from nanclean.errors import UsageError
+from nanclean.errors import RecipeError, UsageError
 from nanclean.finding import RANK
 from nanclean.format import ReadOptions
 from nanclean.opening import opened
@@ -94,9 +95,12 @@ def scan(source: object, **options: Any) -> Report | list[Report]:
     >>> [finding.rule for finding in report.findings if finding.severity == "error"]
     ['infinite']
     """
-    if isinstance(source, list | tuple) and source and all(isinstance(path, str | os.PathLike) for path in source):
-        return [_scan(path, **options) for path in source]
-    return _scan(source, **options)
+    try:
+        if isinstance(source, list | tuple) and source and all(isinstance(path, str | os.PathLike) for path in source):
+            return [_scan(path, **options) for path in source]
+        return _scan(source, **options)
+    except TypeError as error:
+        raise _of_options(error) from None
 
 
 def check(source: object, **options: Any) -> Report | list[Report]:
@@ -182,7 +186,10 @@ def compare(old: object, new: object, **options: Any) -> Report:
     >>> [finding.rule for finding in report.findings]
     ['beyond_range', 'mean_shift', 'psi']
     """
-    return _compare(old, new, **options)
+    try:
+        return _compare(old, new, **options)
+    except TypeError as error:
+        raise _of_options(error) from None
 
 
 def _compare(
@@ -577,6 +584,18 @@ def _wanted(
     return wanted if preset is None else policies.preset(preset, wanted).merged(wanted)
 
 
+def _of_options(error: TypeError) -> TypeError:
+    """A TypeError about an option without the name of a function that nobody has called."""
+    import inspect
+
+    inside, _, option = str(error).partition("() got an unexpected keyword argument ")
+    if not option or not inside.startswith("_"):
+        return error
+    known = {*inspect.signature(_scan).parameters, *inspect.signature(_wanted).parameters} - {"source", "options"}
+    meant = registry.nearest(option.strip("'"), sorted(known))
+    return TypeError(f"there is no option {option}" + (f"; did you mean {meant!r}?" if meant else ""))
+
+
 def _scan(
     source: object,
     *,
@@ -601,6 +620,8 @@ def _scan(
     jobs, memory = _resources(jobs, memory)
     wanted = _wanted(source, policy, no_config, **options)
     read = ReadOptions(encoding=encoding, delimiter=delimiter, header=header, decimal=decimal, axis=axis)
+    if against is None:
+        _refuse_drift(wanted)
     contract = None if against is None else _contract(against, wanted)
     table = opened(source, read)
     try:
@@ -615,6 +636,16 @@ def _scan(
         table.close()
 
 
+def _refuse_drift(wanted: Policy) -> None:
+    """UsageError for a rule that was asked for here and needs another dataset. One of a policy file is for others."""
+    for rule in wanted.drift:
+        if rule.where is None:
+            raise UsageError(
+                f"--rule {str(rule)!r}: compares two datasets, and there is one",
+                hint="nanclean check FILE --against R.json, or nanclean compare OLD NEW",
+            )
+
+
 def _contract(against: Recipe | Report | str | os.PathLike[str], wanted: Policy) -> Contract:
     """The contract of `check --against`."""
     from nanclean.against import Contract
@@ -622,7 +653,18 @@ def _contract(against: Recipe | Report | str | os.PathLike[str], wanted: Policy)
 
     known = _kept(against)
     if known is None:  # whatever it is called
-        known = Recipe.read(os.fspath(cast(str, against)))
+        if not isinstance(against, str | os.PathLike):
+            raise UsageError(
+                f"against: a {type(against).__name__} is neither a recipe nor a report, nor the path of one",
+                hint="nanclean.fit(OLD), or nanclean.scan(OLD)",
+            )
+        try:
+            known = Recipe.read(os.fspath(against))
+        except RecipeError as error:
+            if not error.message.endswith("is no recipe"):
+                raise
+            hint = "nanclean scan OLD --json old.json writes a report to hold data against"
+            raise RecipeError(f"{error.message}, and no report", hint=hint) from None
     if isinstance(known, Report) and known.source.rows is None:
         raise UsageError(f"the report of {known.source.path} says that it could not be read")
     return Contract(known, wanted)

@@ -38,6 +38,10 @@ class PolicyError(NancleanError):
     exit_code = 2
 
 
+class TableError(PolicyError):
+    """The policy is sound, and this table has not got the columns that it names."""
+
+
 class InputError(NancleanError):
     """The input could not be read completely."""
 

@@ -47,6 +47,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     baseline: Literal["new", "worse", "known"] | None = None
     """How it compares with the baseline of `check --baseline`; known ones fail nothing. None: there was none."""
 
+    @property
+    def is_left_to_fix(self) -> bool:
+        """Whether it passes only because a rule of the policy repairs it, which nobody has done yet."""
+        return self.severity == "info" and bool(self.count) and " -> " in self.rule_text
+
     def fails(self, fail_on: str) -> bool:
         """Whether it makes a run fail that fails from this severity on: error, warning, info or never."""
         return self.baseline != "known" and RANK[self.severity] <= RANK[fail_on]

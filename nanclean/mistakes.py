@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from nanclean.errors import PolicyError
+from nanclean.errors import PolicyError, TableError
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -25,6 +25,8 @@ class Mistake:
     """`nanclean.toml:7`, or `--rule 'price: mising'`."""
     key: str | None = None
     hint: str | None = None
+    of_table: bool = False
+    """It is one for this table only: a column that it does not have."""
 
     @property
     def line(self) -> float:
@@ -42,9 +44,17 @@ class Mistakes:
     def __init__(self, known: Sequence[Mistake] = ()) -> None:
         self.all = list(known)
 
-    def add(self, said: str, where: str | None = None, key: str | None = None, hint: str | None = None) -> None:
+    def add(
+        self,
+        said: str,
+        where: str | None = None,
+        key: str | None = None,
+        hint: str | None = None,
+        *,
+        of_table: bool = False,
+    ) -> None:
         """Write one down."""
-        self.all.append(Mistake(said, where, key, hint))
+        self.all.append(Mistake(said, where, key, hint, of_table))
 
     def held(self, read: Callable[[A], T], given: A, where: str | None, key: str | None = None) -> T | None:
         """What `read` makes of something; None, and a mistake on the list, if it raises PolicyError."""
@@ -55,11 +65,15 @@ class Mistakes:
             return None
 
     def demand(self) -> None:
-        """Raise all of them in one PolicyError, a line each, if there are any; those of a file in its order."""
+        """Raise all of them in one PolicyError, a line each, if there are any; those of a file in its order.
+
+        A TableError where another table may be without them.
+        """
         if self.all:
             different = sorted(dict.fromkeys(self.all), key=lambda mistake: mistake.line)
             hints = list(dict.fromkeys(mistake.hint for mistake in different if mistake.hint))
             lines = list(map(str, different[:MOST_TOLD]))
             if len(different) > MOST_TOLD:
                 lines.append(f"and {len(different) - MOST_TOLD:,} more")
-            raise PolicyError("\n".join(lines), hint=hints[0] if len(hints) == 1 else None)
+            kind = TableError if all(mistake.of_table for mistake in different) else PolicyError
+            raise kind("\n".join(lines), hint=hints[0] if len(hints) == 1 else None)

@@ -41,7 +41,9 @@ class Reach:
         """Whether there is no such column; then that is a mistake."""
         if name in self.position:
             return False
-        self.mistakes.add(f"there is no column {shown(name)!r}{nearest_column(name, self.names)}", where, key)
+        self.mistakes.add(
+            f"there is no column {shown(name)!r}{nearest_column(name, self.names)}", where, key, of_table=True
+        )
         return True
 
     def _of(self, word: Word, where: str | None, key: str | None) -> tuple[int, ...]:

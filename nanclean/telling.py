@@ -175,6 +175,9 @@ class Telling:
             )  # fmt: skip
             figures = {**self.work.figures.get(step.column, {}), "name": step.column}
             figures["count"] = self.outcome.tally.reached[step.key]
+            counted = step.find.counts
+            if counted and sum(figures.get(name) or 0 for name in counted) != hits.count:
+                figures |= _uncounted(figures, counted)
             lines = self.work.source.lines(hits.first)
             where = self.work.source.where(hits.first) if lines is None else [f"line {line}" for line in lines]
             told = findings.of_column(check, figures, hits, values=self.work.values, where=where, lines=lines)
@@ -216,3 +219,9 @@ def _figures_after(column: Measured) -> dict[str, Any]:
 
 def _summary(figures: Mapping[str, Any] | None) -> dict[str, Any]:
     return {} if not figures else {key: figures[key] for key in SUMMARY}
+
+
+def _uncounted(figures: Mapping[str, Any], counted: Collection[str]) -> dict[str, Any]:
+    """Figures that count the cells of a find, as nothing: those of the input are not those that reached the rule."""
+    gone: dict[str, Any] = dict.fromkeys((*counted, "null", "nan", "empty", "token"), 0)
+    return {**{name: value for name, value in gone.items() if name in figures}, "tokens": {}}

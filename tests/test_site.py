@@ -24,9 +24,6 @@ pytest.importorskip("material", reason="the extra docs is not installed")
 pytest.importorskip("mkdocstrings_handlers.python", reason="the extra docs is not installed")
 
 ROOT = Path(__file__).parents[1]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 if not (ROOT / "mkdocs.yml").is_file():
     pytest.skip("mkdocs.yml is not there", allow_module_level=True)
@@ -184,24 +181,21 @@ def test_the_hook_is_no_part_of_the_site(site: Path) -> None:
     assert not list(site.rglob("*.py"))
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
-def test_the_search_finds_from_a_disk_and_nothing_else_is_asked_for(site: Path) -> None:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        page = browser.new_page()
-        asked: list[str] = []
-        said: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto((site / "index.html").as_uri())
-        page.locator("input.md-search__input").click()
-        page.locator("input.md-search__input").press_sequentially("isolated")
-        page.locator("li.md-search-result__item a[href*='detectors.html'][href$='#isolated']").first.wait_for(
-            state="attached", timeout=20_000
-        )
-        browser.close()
+def test_the_search_finds_from_a_disk_and_nothing_else_is_asked_for(site: Path, browser: Any) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    asked: list[str] = []
+    said: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto((site / "index.html").as_uri())
+    page.locator("input.md-search__input").click()
+    page.locator("input.md-search__input").press_sequentially("isolated")
+    page.locator("li.md-search-result__item a[href*='detectors.html'][href$='#isolated']").first.wait_for(
+        state="attached", timeout=20_000
+    )
+    context.close()
     assert asked
     assert all(url.startswith(("file:", "data:", "blob:", "about:")) for url in asked), asked
     assert not said

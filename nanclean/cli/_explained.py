@@ -28,10 +28,12 @@ NARROW = 10
 def manual(name: str | None) -> int:
     """The manual of a part or a topic; without a name the list of all."""
     if name is None:
-        manuals = _manual.overview()
-        width = max(len(word) for word, _ in manuals)
-        for word, line in manuals:
-            click.echo(f"{word:{width}}  {textwrap.shorten(line, 78 - width, placeholder=' ..')}")
+        groups = _manual.overview()
+        width = max(len(word) for manuals in groups.values() for word, _ in manuals)
+        for n, (title, manuals) in enumerate(groups.items()):
+            click.echo(f"\n{title}" if n else title)
+            for word, line in manuals:
+                click.echo(f"  {word:{width}}  {textwrap.shorten(line, 76 - width, placeholder=' ..')}")
         return 0
     click.echo(_manual.manual(name))
     return 0

@@ -12,11 +12,14 @@ TABLES = (".csv", ".tsv", ".tab", ".parquet", ".pq", ".npy")
 """What is looked for in a folder. Most files that end in .txt are prose."""
 
 
-def meant(files: Iterable[str]) -> Iterator[str]:
-    """The files, those that a quoted pattern means among them. A pattern that means none stands for itself."""
+def meant(files: Iterable[str]) -> Iterator[str | InputError]:
+    """The files, those that a quoted pattern means among them; in the place of a pattern that means none an error."""
     for file in files:
         if "://" not in file and glob.has_magic(file) and not os.path.lexists(file):
-            yield from sorted(glob.glob(file, recursive=True)) or [file]
+            found = sorted(glob.glob(file, recursive=True))
+            yield from found
+            if not found:
+                yield InputError(f"{file}: no file has such a name", hint="it is a pattern: * ? [..] **")
         else:
             yield file
 
@@ -28,7 +31,7 @@ def tables(files: Iterable[str]) -> Iterator[str | UsageError | InputError]:
     be looked into, or without a table, so that neither can pass for a good one.
     """
     for file in meant(files):
-        if not os.path.isdir(file):
+        if isinstance(file, InputError) or not os.path.isdir(file):
             yield file
             continue
         found = list(_below("" if file == os.curdir else file))

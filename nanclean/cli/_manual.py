@@ -14,6 +14,12 @@ from nanclean.errors import UsageError
 FAMILIES = ("detectors", "fixers", "drifts")
 TOPICS = "topics"
 """The folder of pages that are about no part: Markdown, of headings, paragraphs, lists and indented lines."""
+GROUPS = {
+    TOPICS: "What to do",
+    "detectors": "Finds: columns: find",
+    "fixers": "Fixes: columns: find -> fix",
+    "drifts": "Drift, for compare, apply and check --against: columns: measure <= limit",
+}
 WIDTH = 80
 
 
@@ -33,10 +39,13 @@ def topics() -> list[str]:
     return sorted(file.name.removesuffix(".md") for file in folder.iterdir() if file.name.endswith(".md"))
 
 
-def overview() -> list[tuple[str, str]]:
-    """Every manual, and its first sentence."""
-    firsts = [(name, next(paragraphs(name)).removeprefix(f"{name}: ")) for name in parts()]
-    return [*firsts, *((name, topic(name).partition("\n")[0].lstrip("# ")) for name in topics())]
+def overview() -> dict[str, list[tuple[str, str]]]:
+    """Every manual and its first sentence, by what it is about."""
+    groups = {GROUPS[TOPICS]: [(name, topic(name).partition("\n")[0].lstrip("# ")) for name in topics()]}
+    for family in FAMILIES:
+        names = registry.names(family)
+        groups[GROUPS[family]] = [(name, next(paragraphs(name)).removeprefix(f"{name}: ")) for name in names]
+    return groups
 
 
 def manual(name: str) -> str:

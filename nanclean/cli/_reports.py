@@ -15,7 +15,7 @@ from nanclean.cli._files import meant
 from nanclean.cli._output import refuse_input, standard_output, whole
 from nanclean.cli._progress import progress
 from nanclean.cli.options import Asked
-from nanclean.errors import NancleanError
+from nanclean.errors import NancleanError, TableError
 from nanclean.renderer import View, render
 from nanclean.report import Report
 
@@ -37,7 +37,7 @@ def show(
     wanted = list(meant(asked.files) if sources is None else sources)
     for _, path in asked.written:
         refuse_input(path, [source for source in wanted if isinstance(source, str)])
-    look = _Look(asked, command, judged or (lambda report: report), options)
+    look = _Look(asked, command, judged or (lambda report: report), options, len(wanted) > 1)
     view = View.of(sys.stdout, verbose=asked.verbose, quiet=asked.quiet, fail_on=asked.fail_on or "never")
     following = _next(asked, command)
     out = guarded(standard_output(), asked.format)
@@ -51,12 +51,14 @@ def show(
 class _Look:
     """Files become reports, also those that cannot be read: one bad file hides no other, and none of them passes."""
 
-    def __init__(self, asked: Asked, command: str, judged: Judge, options: dict[str, Any]) -> None:
+    def __init__(self, asked: Asked, command: str, judged: Judge, options: dict[str, Any], several: bool) -> None:
         from nanclean import api
 
         self.asked, self.command, self.judged = asked, command, judged
         self.verb = {"scan": api.scan, "check": api.check}[command]
         self.options = {**asked.scanning(), **options}
+        self.several = several
+        """Whether there are other files, of which a message has to be told apart."""
         self.reports: list[Report] = []
         self.told: set[str] = set()
 
@@ -67,6 +69,8 @@ class _Look:
                 raise source
             report = self._report(source)
         except NancleanError as error:
+            if self.several and isinstance(error, TableError):
+                error = _of_one(error, source)
             if error.message not in self.told:  # a wrong policy is wrong for every file
                 self.told.add(error.message)
                 told(error)
@@ -85,6 +89,13 @@ class _Look:
     def _not_read(self, source: str | NancleanError, message: str, hint: str | None, code: int) -> Report:
         path = source if isinstance(source, str) else message.partition(": ")[0]
         return Report.not_read(path, message, hint, command=self.command, exit_code=code)
+
+
+def _of_one(error: TableError, source: object) -> TableError:
+    """The same, with the file that it is about."""
+    lines = "\n".join(f"{source}: {line}" for line in error.message.split("\n"))
+    hint = "a policy that names columns is for tables that have them; check others with a policy of their own (-p)"
+    return TableError(lines, hint=error.hint or hint)
 
 
 def show_one(asked: Asked, source: str, made: Callable[[Any], Report], command: str) -> int:

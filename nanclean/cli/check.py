@@ -65,5 +65,8 @@ def command(asked: Asked, against: str | None, baseline: str | None, update_base
             tell("note", f"{few} in {baseline} and not in the data any more; --update-baseline takes them out")
     if code == 1 and asked.format == "text" and not asked.quiet:
         path = next(report.source.path for report in reports if report.exit_code)
-        tell("hint", f"nanclean scan {shlex.quote(path)} tells more, and the rules that repair it")
+        if against is None:
+            tell("hint", f"nanclean scan {shlex.quote(path)} tells more, and the rules that repair it")
+        else:
+            tell("hint", f"nanclean compare {shlex.quote(against)} {shlex.quote(path)} shows how the columns differ")
     return code

@@ -6,7 +6,7 @@ import os
 
 import click
 
-from nanclean.cli.options import Asked, Whole, shared
+from nanclean.cli.options import REPORTS, Asked, Whole, shared
 
 
 @click.command("explain", short_help="The manual of a rule or a fix; or one row, one column of a file.")
@@ -16,7 +16,7 @@ from nanclean.cli.options import Asked, Whole, shared
 @shared(
     fail_on="never",
     format="terminal",
-    without=("files", "columns", "fail_on", "strict", "json", "format", "no_values", "verbose"),
+    without=("files", "columns", "fail_on", "strict", "format", "no_values", "verbose", *REPORTS),
 )
 def command(asked: Asked, name: str | None, row: int | None, column: str | None) -> int:
     """The manual of a rule or a fix: what it does, why it matters, its weakness. Or of a topic: loss.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nanclean.cli.options import Asked, Word, shared
+from nanclean.cli.options import REPORTS, Asked, Word, shared
 
 
 @click.command("fit", short_help="Learn the numbers of a policy on the training data: a recipe.")
@@ -15,7 +15,7 @@ from nanclean.cli.options import Asked, Word, shared
 @shared(
     fail_on=None,
     format="terminal",
-    without=("files", "columns", "fail_on", "strict", "json", "format", "verbose", "no_values"),
+    without=("files", "columns", "fail_on", "strict", "format", "no_values", "verbose", *REPORTS),
 )
 def command(asked: Asked, file: str, output: str, force: bool, preset: str | None) -> int:
     """Learn the numbers of a policy on the training data, and write nothing but the recipe.

@@ -10,7 +10,10 @@ from typing import ClassVar
 from nanclean.chance import psi_of_chance, spreads_differ
 from nanclean.detector import NUMBERS
 from nanclean.drift import Drift, Measured, Pair, figure, noise
+from nanclean.wording import percent, several, shown
 
+MOVES, LEAST = 3, 0.01
+"""Categories that a message names, and by how much their share must have moved."""
 FEWEST = 5
 """Cells that a category must be expected to have in the smaller of two datasets; rarer ones are one (Cochran 1954)."""
 
@@ -40,18 +43,24 @@ class Psi(Drift):
     example: ClassVar[str] = "psi <= 0.2"
 
     def measure(self, pair: Pair, values: bool = True) -> Measured | None:
-        bins = pair.bins
+        bins, categories = pair.bins, None
         if bins is None and pair.both is not None and not pair.changed:
             old, new = pair.both
             if old.counts is not None and new.counts is not None:
-                bins = of_categories(old.counts, new.counts)
+                categories = old.counts, new.counts
+                bins = of_categories(*categories)
         if bins is None or len(bins[0]) < 2:
             return None
         n, m = sum(bins[0]), sum(bins[1])
         if not n or not m:
             return None
         value, chance = psi(*bins), psi_of_chance(len(bins[0]), n, m)
-        message = f"the values are spread differently over {len(bins[0])} bins: PSI {figure(value)}; {noise(chance)}"
+        told = f"PSI {figure(value)}; {noise(chance)}"
+        if categories is None:
+            message = f"the values are spread differently over {several(len(bins[0]), 'bin')}: {told}"
+        else:
+            moved = _moved(*categories) if values else ""
+            message = f"the categories are not as frequent as they were{moved}: {told}"
         return Measured(value, message, value > chance and spreads_differ(*bins))
 
 
@@ -70,3 +79,14 @@ def of_categories(before: Mapping[str, int], now: Mapping[str, int]) -> tuple[tu
     rare = n - sum(a for a, _ in common), m - sum(b for _, b in common)
     bins = [*common, rare] if any(rare) else common
     return tuple(a for a, _ in bins), tuple(b for _, b in bins)
+
+
+def _moved(before: Mapping[str, int], now: Mapping[str, int]) -> str:
+    """`, fog 12% to 44%`: the categories whose shares have moved most, three at most."""
+    n, m = sum(before.values()), sum(now.values())
+    moves = sorted((-abs(now.get(key, 0) / m - before.get(key, 0) / n), key) for key in {*before, *now})
+    told = [
+        f"{shown(key)} {percent(before.get(key, 0), n)} to {percent(now.get(key, 0), m)}"
+        for move, key in moves[:MOVES] if move < -LEAST
+    ]  # fmt: skip
+    return "".join(f", {one}" for one in told)

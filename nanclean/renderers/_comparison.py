@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
 from nanclean.finding import RANK
@@ -85,7 +85,8 @@ def _table(report: Report, comparison: Comparison, view: View) -> Iterator[Line]
             found.setdefault(finding.column, {})[finding.rule] = finding.severity
     shifts = sorted(comparison.columns, key=lambda shift: _order(shift, found.get(shift.name, {})))
     shown = shifts if view.verbose else shifts[:_LINES]
-    fields = _fitted(_fields(shown, view), view)
+    rules = {rule for of in found.values() for rule in of}
+    fields = _fitted(_fields(shown, view), view, rules)
     yield [piece(padded(one.title, one.width, one.right) + "  ", "dim") for one in fields]
     yield [piece(("─" if view.unicode else "-") * _total(fields), "dim")]
     for n, shift in enumerate(shown):
@@ -185,7 +186,7 @@ def _spread(shift: Shift) -> str:
     return "" if value is None else "." if value < 1.005 else f"{value:.2f}"
 
 
-def _fitted(fields: list[_Field], view: View) -> list[_Field]:
+def _fitted(fields: list[_Field], view: View, rules: Set[str]) -> list[_Field]:
     """As many as the terminal is wide enough for; the names give way first."""
     names = fields[0]
     natural = names.width
@@ -197,7 +198,7 @@ def _fitted(fields: list[_Field], view: View) -> list[_Field]:
         if not spare:
             names.width = view.width
             break
-        last = min(spare, key=lambda one: one.importance)
+        last = min(spare, key=lambda one: (not rules.isdisjoint(one.rules), one.importance))
         fields = [one for one in fields if one is not last]
     names.width = min(natural, names.width + max(view.width - _total(fields), 0))
     return fields
@@ -214,3 +215,5 @@ def _closing(report: Report, comparison: Comparison, view: View) -> Iterator[str
     notes = sum(fact.severity == "info" for fact in facts(report))
     hidden = f" Notes not shown: {notes} (-v)." if notes and not view.verbose else ""
     yield f"The manual of a measure: nanclean explain psi.{hidden}"
+    if view.fail_on == "never" and report.summary.error + report.summary.warning:
+        yield "The exit code is 0: --fail-on error, or --strict, makes it a gate."

@@ -290,8 +290,9 @@ def _densities(histogram: Histogram | None, whole: bool) -> _Side:
     if len(edges) != len(histogram.edges) or not total or not _has_room(edges) or edges[-1] - edges[0] == math.inf:
         return []
     bins = [Bin(low, high, count, "") for low, high, count in zip(edges, edges[1:], histogram.counts[1:], strict=False)]
-    if whole:
-        bins = _whole_numbers(bins) or bins
+    bins = (_whole_numbers(bins) if whole else None) or bins
+    if len(bins) == _FEW:  # coarser than a card of its own: two combs of rounded values cannot be compared
+        bins = [_joined(pair) for pair in zip(bins[::2], bins[1::2], strict=True)]
     ends = [(bin.low or 0.0, bin.high or 0.0, bin.count) for bin in bins]
     return [(low, high, count / total / (high - low) if high > low else 0.0) for low, high, count in ends]
 

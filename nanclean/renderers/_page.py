@@ -150,6 +150,8 @@ class Sheet:
     def meta(self) -> list[str]:
         source, file = self.report.source, (self.report.source.files or [{}])[0]
         told = []
+        if self.report.comparison is not None:
+            told.append(f"compared with {clipped(self.report.comparison.path or 'what was in memory', NAME)}")
         if source.rows is not None:
             told.append(f"{several(source.rows, 'row')} × {several(source.columns or 0, 'column')}")
         reading = [
@@ -173,6 +175,11 @@ class Sheet:
         return max(0, len(self.report.source.files) - _FILES)
 
     @property
+    def draws(self) -> bool:
+        """Whether there is a histogram to be explained."""
+        return any(column.histogram is not None and not column.constant for column in self.report.columns)
+
+    @property
     def tone(self) -> str:
         summary = self.report.summary
         if not self.is_read:
@@ -189,9 +196,14 @@ class Sheet:
         if self.outcome:
             return self.outcome.title
         if not summary.error and not summary.warning:
-            return "nothing wrong found"
+            return f"{self._gate}nothing wrong found"
         told = [_of_kinds(self.report, severity) for severity in ("error", "warning")]
-        return ", ".join(filter(None, told)) + ("" if summary.error else ", no errors")
+        return self._gate + ", ".join(filter(None, told)) + ("" if summary.error else ", no errors")
+
+    @property
+    def _gate(self) -> str:
+        """Whether a gate let it pass."""
+        return "" if self.report.command != "check" else "FAILED: " if self.report.exit_code else "PASSED: "
 
     @property
     def ending(self) -> str:

@@ -13,7 +13,7 @@ class Total:
 
     def __init__(self, fail_on: str, reports: Iterable[Report] = ()) -> None:
         self.fail_on = fail_on
-        self.read = self.unread = self.errors = self.warnings = self.known = 0
+        self.read = self.unread = self.errors = self.warnings = self.known = self.repairable = 0
         self.failed = self.compared = False
         for report in reports:
             self.add(report)
@@ -29,6 +29,7 @@ class Total:
         fresh = [finding.severity for finding in told if finding.baseline != "known"]
         self.known += len(told) - len(fresh)
         self.compared |= any(finding.baseline is not None for finding in report.findings)
+        self.repairable += sum(finding.is_left_to_fix for finding in report.findings)
         self.errors += fresh.count("error")
         self.warnings += fresh.count("warning")
 
@@ -49,6 +50,7 @@ class Total:
         nothing = "nothing new" if self.compared else "nothing found"
         told = [f"{', '.join(counts) or nothing} in {several(self.read, 'file')}"] if self.read else []
         told += [f"{self.known:,} known"] if self.known else []
+        told += [f"{several(self.repairable, 'finding')} left to nanclean fix"] if self.repairable else []
         told += [f"{several(self.unread, 'file')} not read"] if self.unread else []
         return "; ".join(told) or "no file"
 

@@ -164,6 +164,9 @@ def _verdicts(reports: Sequence[Report], view: View) -> Iterator[str]:
             yield ""
             copied = ", a copy of the input, byte for byte" if output.copied else ""
             yield f"{path}{copied}"
+            if output.rejected_path is not None:
+                yield ""
+                yield f"Rows set aside: {code(output.rejected_path, _PATH)}"
         yield ""
         yield f"{changes.balance(output)}."
         yield ""
@@ -229,8 +232,12 @@ def _command(left: Sequence[Linked]) -> str:
 
 def _hints(page: _Page, reports: Sequence[Report], view: View) -> None:
     shown = [one for one in shown_of(linked(reports, view), view) if not one.is_still]
-    hints = dict.fromkeys(hint for one in shown for hint in one.hints if is_rule(hint))
-    rules = [clipped(hint, _TEXT) for hint in hints]
+    paths = list(dict.fromkeys(one.path for one in shown if any(map(is_rule, one.hints))))
+    rules: list[str] = []
+    for path in paths:
+        hints = dict.fromkeys(hint for one in shown if one.path == path for hint in one.hints if is_rule(hint))
+        named = [f"# {clipped(path, _PATH)}"] if len(paths) > 1 else []  # a policy is for one kind of table
+        rules += [*named, *(clipped(hint, _TEXT) for hint in hints)]
     limit = page.size + _RULES
     if not rules:
         return
@@ -369,7 +376,8 @@ def _columns(page: _Page, reports: Sequence[Report], view: View) -> None:
         if len(columns) > _COLUMNS:
             columns.sort(key=lambda column: column.name not in found)
         rows = [_figures(column, found) for column in columns[:_COLUMNS]]
-        title = f"<code>{html.escape(clipped(below(report.source.path, view.root), _PATH))}</code>: {_shape(report)}"
+        path = html.escape(clipped(below(report.source.path, view.root), _PATH))
+        title = f"<code>{path}</code>{', the input' if report.output is not None else ''}: {_shape(report)}"
         if not _folded(page, title, len(columns), _HEAD, rows, None):
             page.add(f"and the columns of {several(len(read) - n, 'more file')}: `nanclean scan FILE...`", last=True)
             page.add("", last=True)

@@ -160,7 +160,8 @@ def healthy(report: Report) -> list[str]:
         good.append("no missing cell")
     if numbers and not any((column.pos_inf or 0) + (column.neg_inf or 0) for column in filled):
         good.append("no infinity")
-    if ends and all(isinstance(end, int | float) and abs(end) < _FLOAT32 for end in ends):
+    overflows = any(finding.rule == "overflow" for finding in report.findings)  # maybe in its square
+    if ends and not overflows and all(isinstance(end, int | float) and abs(end) < _FLOAT32 for end in ends):
         good.append("nothing beyond float32")
     text = ", ".join(good)
     return [f"{text[0].upper()}{text[1:]}."] if good else []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,34 +13,6 @@ from nanclean.report import Report
 from tests import reports
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_data"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
-
-
-def _missing(reason: str) -> Any:
-    """Skip, or fail where the tests are asked for: NANCLEAN_BROWSER=required, as continuous integration says it."""
-    if os.environ.get("NANCLEAN_BROWSER") == "required":
-        pytest.fail(f"{reason}, and NANCLEAN_BROWSER=required", pytrace=False)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Chromium, one for all tests."""
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        _missing(f"there is no browser: none of {', '.join(NAMES)}")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        _missing("playwright is not installed")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-        yield running
-        running.close()
 
 
 class Opened:

@@ -144,9 +144,9 @@ def test_a_file_without_a_dot_is_known_because_it_is_there(tmp_path: Path, capsy
 
 
 def test_errors_are_plain_lines_without_raw_characters(capsys: Captured) -> None:
-    assert run(["scan", "unreadable\x1b[2J\n\udcff.csv"]) == 3
+    assert run(["scan", "unreadable\x1b2J\n\udcff.csv"]) == 3
     assert capsys.readouterr().err == (
-        "error: unreadable\\x1b[2J\nerror: \\udcff.csv: line 3: a quote is never closed\nhint: look at line 3\n"
+        "error: unreadable\\x1b2J\nerror: \\udcff.csv: line 3: a quote is never closed\nhint: look at line 3\n"
     )
 
 
@@ -240,8 +240,8 @@ def test_a_quoted_pattern_means_what_the_unquoted_one_means(tmp_path: Path, caps
         "weather-a.csv",
         "weather-b.csv",
         "weather[1].csv",
-        "none*.csv",
     ]
+    assert capsys.readouterr().err.startswith("error: none*.csv: no file has such a name")
 
 
 def test_quiet_and_verbose(capsys: Captured) -> None:
@@ -278,4 +278,4 @@ def test_explain_prints_the_manual_of_a_rule(capsys: Captured) -> None:
     assert "Beware: " in out
     assert max(map(len, out.splitlines())) <= 80
     assert run(["explain"]) == 0
-    assert "\nmissing " in capsys.readouterr().out
+    assert "\n  missing " in capsys.readouterr().out

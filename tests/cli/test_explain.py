@@ -24,9 +24,9 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_every_part_has_a_manual_and_is_listed(capsys: Captured) -> None:
     assert run(["explain"]) == 0
-    listed = re.findall(r"^(\w+)  ", capsys.readouterr().out, re.MULTILINE)
-    parts = [*registry.names("detectors"), *registry.names("fixers")]
-    assert listed[: len(parts)] == parts
+    listed = re.findall(r"^  (\w+)  ", capsys.readouterr().out, re.MULTILINE)
+    parts = [name for family in ("detectors", "fixers", "drifts") for name in registry.names(family)]
+    assert listed[-len(parts) :] == parts
     for name in parts:
         assert run(["explain", name]) == 0
         assert capsys.readouterr().out.startswith(f"{name}: ")

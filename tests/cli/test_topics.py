@@ -95,7 +95,7 @@ def test_a_topic_is_listed_and_a_slip_is_answered(name: str, capsys: Captured) -
     assert run(["explain"]) == 0
     out = capsys.readouterr().out
     title = _manual.topic(name).partition("\n")[0].removeprefix("# ")
-    assert re.search(rf"^{name} +{re.escape(title)}$", out, re.MULTILINE)
+    assert re.search(rf"^  {name} +{re.escape(title)}$", out, re.MULTILINE)
     assert run(["explain", name[:-1]]) == 2
     assert capsys.readouterr().err.endswith(f"hint: did you mean: nanclean explain {name}\n")
 

@@ -122,12 +122,12 @@ def test_a_name_that_looks_like_a_pattern_is_a_name(project: pytest.Pytester) ->
     ("file", "told"),
     [
         ("'data/god.csv'", "error: data/god.csv: no such file or directory\nhint: did you mean data/good.csv?"),
-        ("'data/*.parquet'", "error: data/*.parquet: no such file or directory"),
+        ("'data/*.parquet'", "error: data/*.parquet: no file has such a name"),
         ("'data/unclosed.csv'", "error: data/unclosed.csv: line 2: "),
         ("'data/good.csv', label='c'", "error: --label: label: there is no column 'c'"),
         ("'data/good.csv', policy='nosuch.toml'", "error: nosuch.toml: "),
         ("'data/good.csv', fail_on='bad'", "error: fail_on: 'bad'\nhint: error, warning, info or never"),
-        ("'data/good.csv', labl='b'", "nanclean.check has no option 'labl'"),
+        ("'data/good.csv', labl='b'", "nanclean.check: there is no option 'labl'"),
         ("", "@pytest.mark.nanclean names no file"),
     ],
 )
@@ -294,7 +294,7 @@ def test_the_fixture_gives_the_report_or_fails_the_test(project: pytest.Pytester
     assert "x: range: 1 value outside 0 to 5: 7" in shown
     assert "data/broken.csv:14: a: infinite" in shown
     assert "nosuch.csv: no such file or directory" in shown
-    assert "nanclean.check has no option 'labl'" in shown
+    assert "nanclean.check: there is no option 'labl'" in shown
     assert "pytest_plugin" not in shown
 
 

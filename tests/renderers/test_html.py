@@ -457,7 +457,7 @@ def test_a_fix_shows_its_rules_the_figures_and_both_histograms_in_one_picture() 
         path.attributes["class"]: path.attributes["d"] or "" for path in card.one("svg", class_="hist").all("path")
     }
     assert shapes["before"].startswith("M0 76")
-    assert shapes["after"].count("H") == 40
+    assert shapes["after"].count("H") == 20
     assert not card.all("text", class_="t-before")
 
 
@@ -619,8 +619,8 @@ def test_areas_of_before_and_after_are_alike() -> None:
     wider = Histogram(edges=[float(i) for i in range(0, 82, 2)], counts=[0, *([7] * 40), 0])
     both = drawing.overlay(histogram, wider, apart=False, whole=False)
     assert both is not None
-    assert both.before.count("V0") == 40, "twice as dense, so as high as the picture"
-    assert both.after.count(f"V{drawing.HEIGHT / 2:g}") == 40
+    assert both.before.count("V0") == 20, "twice as dense, so as high as the picture"
+    assert both.after.count(f"V{drawing.HEIGHT / 2:g}") == 20
 
 
 # --- notebooks, and what is imported when
