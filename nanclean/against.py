@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from nanclean.detector import NUMBERS
 from nanclean.drifting import TRAINING, Before, Judge, Now, pairs
 from nanclean.finding import Finding
 from nanclean.mistakes import Mistakes
@@ -16,6 +17,7 @@ from nanclean.reference import as_trained, of_recipe, of_report, types_found
 from nanclean.report import Report
 from nanclean.scanning import Scan
 from nanclean.statistics import Figures
+from nanclean.wording import several
 
 
 @dataclass
@@ -67,4 +69,26 @@ class Contract:
             known = {name: each for name, each in known.items() if name in looked_at}
         both = pairs(Before(known), now, scan.memory // 4, word, types)
         limits = replace(self.policy, rules=(), label=scan.policy.label, id=scan.policy.id)
-        return Judge(limits, contract=True, shown=scan.values).drifted(both, now).findings
+        found = list(Judge(limits, contract=True, shown=scan.values).drifted(both, now).findings)
+        return [*found, *(_untold(self.reference) if isinstance(self.reference, Report) else ())]
+
+
+def _untold(report: Report) -> Iterator[Finding]:
+    """What a report does not know, so that nothing can be held against it."""
+    hidden = sum(column.type in NUMBERS and bool(column.finite) and column.min is None for column in report.columns)
+    if hidden:
+        said = f"the older report tells no values: ranges and distributions of {several(hidden, 'column')} are not held"
+        yield Finding(rule="policy", rule_text="--against", severity="warning", message=said)
+    many = sum(
+        column.type == "text" and column.distinct is not None and column.distinct > len(column.top or ())
+        for column in report.columns
+    )
+    if many:
+        said = f"a report holds ten categories of a column: those of {several(many, 'column')} are not held"
+        yield Finding(
+            rule="policy",
+            rule_text="--against",
+            severity="info",
+            message=said,
+            hint="a recipe holds 1,000: nanclean fit",
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Final, Literal, Self
@@ -17,7 +18,8 @@ from nanclean.report import Report
 SCHEMA: Final = "nanclean.baseline/1"
 LARGEST = 64 << 20
 """Bytes of a baseline."""
-HINT = "--update-baseline writes it anew"
+HINT = "name another file, or take this one away and write it with --update-baseline"
+_LIMIT = re.compile(r"( <= [0-9.]+%?)?( -> .*)?$")
 
 
 class KnownFinding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,8 +39,8 @@ class KnownFinding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     @property
     def key(self) -> tuple[str, str, str | None]:
-        """What makes two findings the same one."""
-        return self.rule, self.rule_text, self.column
+        """What makes two findings the same one. Another limit, or a fix, makes no other finding of it."""
+        return self.rule, _LIMIT.sub("", self.rule_text), self.column
 
     def covers(self, finding: Finding) -> bool:
         """Whether a finding is no worse: not more severe, and in no larger share of the cells."""
@@ -109,16 +111,19 @@ class Baseline:
         for report in reports:
             there = {KnownFinding.of(finding).key for finding in report.findings}
             known = self.files.get(self._name(report.source.path), ())
-            count += 0 if report.source.rows is None else sum(each.key not in there for each in known)
+            if report.source.rows is not None:
+                count += sum(each.key not in there and _is_looked_at(each, report) for each in known)
         return count
 
     def learn(self, reports: Iterable[Report]) -> None:
-        """Know what these reports have found. Other files that are still there keep their findings."""
+        """Know what these reports have found. What they have not looked at stays known: other files, other columns."""
         folder = os.path.dirname(self.path)
         self.files = {name: known for name, known in self.files.items() if os.path.exists(os.path.join(folder, name))}
         for report in reports:
             if report.source.rows is not None:
-                self.files[self._name(report.source.path)] = [KnownFinding.of(finding) for finding in report.findings]
+                name = self._name(report.source.path)
+                others = [known for known in self.files.get(name, ()) if not _is_looked_at(known, report)]
+                self.files[name] = [*others, *map(KnownFinding.of, report.findings)]
 
     @property
     def count(self) -> int:
@@ -143,6 +148,13 @@ class Baseline:
         except ValueError:  # another drive of Windows
             path = os.path.abspath(path)
         return PurePath(path).as_posix().encode("utf-8", "backslashreplace").decode()
+
+
+def _is_looked_at(known: KnownFinding, report: Report) -> bool:
+    """Whether a report would have it, if it were still there."""
+    if len(report.columns) == report.source.columns:
+        return True
+    return known.column is not None and known.column in report.columns.names
 
 
 def _compared(finding: Finding, known: KnownFinding | None) -> Literal["new", "worse", "known"]:

@@ -91,8 +91,9 @@ class Pair:
 
     @property
     def role(self) -> str:
-        known = self.new or self.old
-        return "feature" if known is None else known.role
+        """As either of the two knows it: one may have been looked at without being told."""
+        roles = [known.role for known in (self.new, self.old) if known is not None]
+        return next((role for role in roles if role != "feature"), "feature")
 
     @property
     def both(self) -> tuple[Known, Known] | None:

@@ -78,7 +78,7 @@ class Now:
 
 
 def _is_changed(old: Known, new: Known, lexical: bool) -> bool:
-    if old.type == new.type or new.cells == new.missing or (old.cells and old.cells == old.missing):
+    if old.type == new.type or new.cells == new.missing or (old.cells is not None and old.cells == old.missing):
         return False
     return not (lexical and (old.type, new.type) == ("float", "integer"))
 

@@ -21,6 +21,7 @@ TEXT_OPTIONS = frozenset({"encoding", "delimiter", "header", "decimal"})
 COMMON_OPTIONS = frozenset({"columns"})
 
 _SHEET = "in Excel or LibreOffice: save as CSV; in Python: pandas.read_excel(path).to_csv('table.csv', index=False)"
+_JSON = "in Python: pandas.read_json(path).to_parquet('table.parquet'); lines=True for .jsonl"
 _PICKLE = "save it as .csv, .parquet or .npy"
 FOREIGN = (
     (rb"PK\x03\x04", "a ZIP archive", "unpack it first"),
@@ -40,6 +41,7 @@ COMPRESSED = (
 )
 FOREIGN_SUFFIXES = {
     ".npz": ("holds several arrays", "np.save each of them: np.save('x.npy', np.load(path)['x'])"),
+    **dict.fromkeys((".json", ".jsonl", ".ndjson"), ("is JSON, which is not read yet", _JSON)),
     **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".xlsb", ".ods"), ("is a spreadsheet", _SHEET)),
 }
 
@@ -90,7 +92,8 @@ def _unreadable(path: str, error: OSError) -> InputError | UsageError:
         return UsageError("standard input is not read yet", hint="save it to a file first")
     if "://" in path:
         return UsageError(f"{path}: remote files are not read yet", hint="download it first")
-    near = registry.nearest(os.path.basename(path), _entries(os.path.dirname(path)))
+    entries = [entry for entry in _entries(os.path.dirname(path)) if entry != os.path.basename(path)]  # a broken link
+    near = registry.nearest(os.path.basename(path), entries)
     meant = os.path.join(os.path.dirname(path), near) if near else None
     return InputError(f"{path}: {told}", hint=f"did you mean {meant}?" if meant else "check the spelling")
 

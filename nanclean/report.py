@@ -383,6 +383,7 @@ _PLAIN_FIX = re.compile(r"(?P<columns>.+): (?P<find>\w+) -> \w+(\((mean|median|m
 def _hidden(column: Column) -> dict[str, Any]:
     """What stands in the place of the values of a column."""
     hidden: dict[str, Any] = dict.fromkeys((*_FIGURES, "fences", "top"))
+    hidden["tokens"] = {}
     if column.histogram is not None:
         hidden["histogram"] = Histogram(edges=[None] * len(column.histogram.edges), counts=column.histogram.counts)
     return hidden

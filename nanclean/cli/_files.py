@@ -10,6 +10,8 @@ from nanclean.errors import InputError, UsageError
 
 TABLES = (".csv", ".tsv", ".tab", ".parquet", ".pq", ".npy")
 """What is looked for in a folder. Most files that end in .txt are prose."""
+PACKED = tuple(f"{table}{end}" for table in TABLES for end in (".gz", ".bz2", ".xz", ".zst", ".zip"))
+"""Tables, too, and none that can be read: they must not be passed over as if they were good."""
 
 
 def meant(files: Iterable[str]) -> Iterator[str | InputError]:
@@ -53,5 +55,5 @@ def _below(folder: str) -> Iterator[str | InputError]:
         path = os.path.join(folder, entry.name)
         if entry.is_dir(follow_symlinks=False):
             yield from _below(path)
-        elif entry.name.lower().endswith(TABLES) and not entry.is_dir():
+        elif entry.name.lower().endswith(TABLES + PACKED) and not entry.is_dir():
             yield path

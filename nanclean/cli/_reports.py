@@ -15,7 +15,7 @@ from nanclean.cli._files import meant
 from nanclean.cli._output import refuse_input, standard_output, whole
 from nanclean.cli._progress import progress
 from nanclean.cli.options import Asked
-from nanclean.errors import NancleanError, TableError
+from nanclean.errors import NancleanError, TableError, UsageError
 from nanclean.renderer import View, render
 from nanclean.report import Report
 
@@ -27,16 +27,17 @@ def show(
     command: str,
     sources: Iterable[str | NancleanError] | None = None,
     judged: Judge | None = None,
+    read: Iterable[str | None] = (),
     **options: Any,
 ) -> tuple[list[Report], int]:
     """Look at each file and show its report as soon as there is one. All reports, and the worst exit code.
 
     sources: paths, and errors in the place of those that are none; otherwise the files that are asked for. judged:
-    what becomes of each report before it is shown. options: more for the verb.
+    what becomes of each report before it is shown. read: other files that no report may take the place of. options:
+    more for the verb.
     """
-    wanted = list(meant(asked.files) if sources is None else sources)
-    for _, path in asked.written:
-        refuse_input(path, [source for source in wanted if isinstance(source, str)])
+    wanted = list(dict.fromkeys(meant(asked.files) if sources is None else sources))
+    _refuse_read([source for source in wanted if isinstance(source, str)], asked, read)
     look = _Look(asked, command, judged or (lambda report: report), options, len(wanted) > 1)
     view = View.of(sys.stdout, verbose=asked.verbose, quiet=asked.quiet, fail_on=asked.fail_on or "never")
     following = _next(asked, command)
@@ -44,8 +45,8 @@ def show(
     render(asked.format, map(look, wanted), out, replace(view, next=following))
     out.flush()
     annotate(look.reports, view, asked.format)
-    write(asked, look.reports, view)
-    return look.reports, max((report.exit_code for report in look.reports), default=0)
+    written = write(asked, look.reports, view)
+    return look.reports, max((report.exit_code for report in look.reports), default=0) or written
 
 
 class _Look:
@@ -91,6 +92,15 @@ class _Look:
         return Report.not_read(path, message, hint, command=self.command, exit_code=code)
 
 
+def _refuse_read(sources: list[str], asked: Asked, read: Iterable[str | None]) -> None:
+    """No report may take the place of what is read, or of another report."""
+    others = [path for path in (asked.policy, *read) if path is not None]
+    for n, (_, path) in enumerate(asked.written):
+        refuse_input(path, [*sources, *others])
+        if os.path.abspath(path) in {os.path.abspath(other) for _, other in asked.written[:n]}:
+            raise UsageError(f"two reports have the name {path}", hint="give each file its own")
+
+
 def _of_one(error: TableError, source: object) -> TableError:
     """The same, with the file that it is about."""
     lines = "\n".join(f"{source}: {line}" for line in error.message.split("\n"))
@@ -98,18 +108,21 @@ def _of_one(error: TableError, source: object) -> TableError:
     return TableError(lines, hint=error.hint or hint)
 
 
-def show_one(asked: Asked, source: str, made: Callable[[Any], Report], command: str) -> int:
-    """Show the report of a command that writes. Its exit code."""
-    for _, path in asked.written:
-        refuse_input(path, [source])
+def show_one(
+    asked: Asked, source: str, made: Callable[[Any], Report], command: str, read: Iterable[str | None] = ()
+) -> int:
+    """Show the report of a command that writes. Its exit code. read: other files that it reads or writes."""
+    _refuse_read([source], asked, read)
     with progress(source, asked.quiet) as advance:
         report = made(advance)
     view = View.of(sys.stdout, verbose=asked.verbose, quiet=asked.quiet, fail_on=asked.fail_on or "error")
     out = guarded(standard_output(), asked.format)
     render(asked.format, [report], out, replace(view, next=_after(report)))
     out.flush()
-    write(asked, [report], view)
-    return report.exit_code
+    if command == "compare":
+        annotate([report], view, asked.format)
+    written = write(asked, [report], view)
+    return report.exit_code or written
 
 
 def show_report(asked: Asked, report: Report) -> None:
@@ -118,11 +131,20 @@ def show_report(asked: Asked, report: Report) -> None:
     render(asked.format, [report], standard_output(), view)
 
 
-def write(asked: Asked, reports: list[Report], view: View) -> None:
-    """The reports that are wanted as files."""
+def write(asked: Asked, reports: list[Report], view: View) -> int:
+    """The reports that are wanted as files; one that fails hides no other. The exit code of the worst failure."""
+    codes = [0]
     for format, path in asked.written:
-        with whole(path) as file:
-            render(format, reports, file, view)
+        try:
+            with whole(path) as file:
+                render(format, reports, file, view)
+        except NancleanError as error:
+            codes.append(told(error))
+        except Exception as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            codes.append(unexpected(error)[1])
+    return max(codes)
 
 
 def _after(report: Report) -> str | None:
@@ -137,8 +159,23 @@ def _next(asked: Asked, command: str) -> str | None:
     """What to type after a scan, for `{path}`."""
     if command != "scan" or "-" in asked.files:
         return None
-    options = "".join(f" {word}" for word in map(shlex.quote, _repeated(asked)))
-    return "nanclean init {path}" + options.replace("{", "{{").replace("}", "}}") + " -o nanclean.toml"
+    return "nanclean init {path}" + repeated(asked).replace("{", "{{").replace("}", "}}") + " -o nanclean.toml"
+
+
+def repeated(asked: Asked, *, rules: bool = False) -> str:
+    """The options that change how a file is read or judged, as they are typed, each after a space."""
+    words = list(_repeated(asked))
+    if rules:
+        words += [*(("-p", asked.policy) if asked.policy is not None else ())]
+        words += [word for rule in asked.rules for word in ("--rule", rule)]
+    return "".join(f" {word}" for word in map(shlex.quote, words))
+
+
+def typed(path: str) -> str:
+    """A path as it is typed; FILE for one that cannot be."""
+    if not path.isprintable():
+        return "FILE"
+    return shlex.quote(f".{os.sep}{path}" if path.startswith("-") else path)
 
 
 def _repeated(asked: Asked) -> Iterator[str]:

@@ -48,5 +48,5 @@ def command(
         fail_on=asked.fail_on, expect_disjoint=expect_disjoint,
     )  # fmt: skip
     return show_one(
-        asked, file, lambda progress: api.apply(recipe, file, output, **options, progress=progress), "apply"
+        asked, file, lambda progress: api.apply(recipe, file, output, **options, progress=progress), "apply", [recipe]
     )

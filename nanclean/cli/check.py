@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 import click
 
 from nanclean.cli.options import Asked, shared
@@ -36,37 +34,40 @@ def command(asked: Asked, against: str | None, baseline: str | None, update_base
     from nanclean.baseline import Baseline
     from nanclean.cli import tell
     from nanclean.cli._files import tables
-    from nanclean.cli._reports import show
+    from nanclean.cli._reports import repeated, show, typed
     from nanclean.errors import UsageError
     from nanclean.outputs import write_text
+    from nanclean.policy import OF_TWO
     from nanclean.wording import several
 
     if update_baseline and baseline is None:
         raise UsageError("--update-baseline needs a file to write", hint="--baseline known.json --update-baseline")
     known = None if baseline is None else Baseline.read(baseline, new=update_baseline)
     options: dict[str, Any] = {}
+    read = [against, baseline]
     if against is not None:
         options["against"] = against
     if SHOWS_FIGURES.intersection([asked.format, *(format for format, _ in asked.written)]):
         options["figures"] = True
     if known is None or baseline is None:
-        reports, code = show(asked, "check", tables(asked.files), **options)
+        reports, code = show(asked, "check", tables(asked.files), read=read, **options)
     elif update_baseline:
-        reports, code = show(replace(asked, fail_on="never"), "check", tables(asked.files), **options)
+        reports, code = show(replace(asked, fail_on="never"), "check", tables(asked.files), read=read, **options)
         known.learn(reports)
         write_text(baseline, known.to_json())
-        of = several(len(known.files), "file")
-        tell("note", f"{several(known.count, 'finding')} in {of} are known now: {baseline}")
+        tell("note", f"known from now on, in {baseline}: {several(known.count, 'finding')}")
     else:
         judged = partial(known.judged, fail_on=asked.fail_on or "error")
-        reports, code = show(asked, "check", tables(asked.files), judged, **options)
+        reports, code = show(asked, "check", tables(asked.files), judged, read, **options)
         if gone := known.gone(reports):
             few = "1 finding is" if gone == 1 else f"{gone:,} findings are"
             tell("note", f"{few} in {baseline} and not in the data any more; --update-baseline takes them out")
+    if any(finding.message.endswith(OF_TWO) for report in reports for finding in report.findings):
+        tell("note", "limits of drift in the policy need older data; they were not held: --against R.json")
     if code == 1 and asked.format == "text" and not asked.quiet:
-        path = next(report.source.path for report in reports if report.exit_code)
+        path = typed(next(report.source.path for report in reports if report.exit_code))
         if against is None:
-            tell("hint", f"nanclean scan {shlex.quote(path)} tells more, and the rules that repair it")
+            tell("hint", f"nanclean scan {path}{repeated(asked, rules=True)} tells more, and the rules that repair it")
         else:
-            tell("hint", f"nanclean compare {shlex.quote(against)} {shlex.quote(path)} shows how the columns differ")
+            tell("hint", f"nanclean compare {typed(against)} {path} shows how the columns differ")
     return code

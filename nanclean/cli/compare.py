@@ -26,10 +26,7 @@ def command(asked: Asked, old: str, new: str) -> int:
     without one a warning.
     """
     from nanclean import api
-    from nanclean.cli._output import refuse_input
     from nanclean.cli._reports import show_one
 
-    for _, path in asked.written:
-        refuse_input(path, [old])
     given = {name: value for name, value in asked.scanning().items() if name != "figures"}
-    return show_one(asked, new, lambda advance: api.compare(old, new, **given, progress=advance), "compare")
+    return show_one(asked, new, lambda advance: api.compare(old, new, **given, progress=advance), "compare", [old])

@@ -163,7 +163,12 @@ OPTIONS = (
         metavar="auto|pandas|none",
         help="Which texts mean 'missing' without being named.",
     ),
-    click.option("--columns", multiple=True, metavar="COLUMNS", help="Look at these only: names, globs, @numeric."),
+    click.option(
+        "--columns",
+        multiple=True,
+        metavar="COLUMNS",
+        help="Look at these only: names, globs; by type (@numeric) where types are known.",
+    ),
     click.option(
         "--for", "trainer", metavar="TRAINER", help="Judge for torch, keras, sklearn, xgboost, lightgbm, catboost."
     ),

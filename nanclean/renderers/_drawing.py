@@ -82,7 +82,6 @@ class Picture:
     ticks: tuple[Tick, ...]
     middle: tuple[float, float, float] | None
     """First quartile, median, third quartile."""
-    has_open: bool
 
 
 class Scale:
@@ -108,7 +107,7 @@ def picture(column: Column) -> Picture | None:
         return None
     bins = _bins(column, histogram)
     if _is_hidden(histogram) or not _has_room(histogram.edges):
-        return Picture(tuple(_evenly(bins)), (), (), None, any(bin.open for bin in bins))
+        return Picture(tuple(_evenly(bins)), (), (), None)
     scale = _scale(column, bins)
     quartiles = [value for value in (column.q1, column.median, column.q3) if value is not None]
     return Picture(
@@ -116,7 +115,6 @@ def picture(column: Column) -> Picture | None:
         fences=tuple(_fences(column, scale)),
         ticks=tuple(ticks(scale)),
         middle=(scale(quartiles[0]), scale(quartiles[1]), scale(quartiles[2])) if len(quartiles) == 3 else None,
-        has_open=any(bin.open for bin in bins),
     )
 
 
@@ -160,7 +158,7 @@ def _whole_numbers(bins: Sequence[Bin]) -> list[Bin] | None:
     if low is None or high is None:
         return None
     first, last = math.ceil(low), math.floor(high)
-    if last - first + 1 > len(bins):
+    if not first <= last <= first + len(bins) - 1:
         return None
     counts = [0] * (last - first + 1)
     for bin in bins:  # each holds one whole number at most: that at or after its lower end

@@ -14,7 +14,7 @@ from nanclean.renderer import View
 from nanclean.renderers import _changes as changes
 from nanclean.renderers._total import Total
 from nanclean.report import STILL, Output, Report
-from nanclean.wording import shown
+from nanclean.wording import percent, shown
 
 
 def render(reports: Iterable[Report], stream: TextIO, view: View) -> None:
@@ -77,5 +77,7 @@ def _told(finding: Finding, report: Report) -> str:
         parts.insert(0, shown(finding.column, 60))
     text = ": ".join(part for part in parts if part)
     if finding.limit is not None:
+        share = finding.limit.endswith("%") and finding.count is not None and finding.of and "%" not in parts[-1]
+        text += f" ({percent(finding.count or 0, finding.of or 1)})" if share else ""
         text += f", allowed {finding.limit}"
     return f"{text} ({finding.policy_line})" if finding.policy_line is not None else text

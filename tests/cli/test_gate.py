@@ -294,3 +294,121 @@ def test_the_gate_computes_the_figures_that_are_shown() -> None:
     assert (lean["median"], lean["reason"]) == (None, "not measured")
     assert full["median"] == pytest.approx(0, abs=0.01)
     assert lean["max"] == full["max"]
+
+
+# --- what must not pass in silence
+
+
+def test_a_limit_of_drift_without_older_data_is_no_pass(capsys: Captured) -> None:
+    table("a.csv")
+    assert run(["check", "a.csv", "--rule", "@numeric: psi <= 0.2"]) == 2
+    assert "--against R.json" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="compares two datasets"):
+        nanclean.check({"x": [1.0]}, rules=["x: mean_shift <= 0.1"])
+    Path("nanclean.toml").write_text('version = 1\nrules = ["@numeric: psi <= 0.2"]\n')  # one policy for all commands
+    assert run(["check", "a.csv"]) == 0
+    assert capsys.readouterr().err.startswith("note: limits of drift in the policy need older data")
+    assert run(["scan", "a.csv", "--json", "old.json"]) == 0
+    capsys.readouterr()
+    assert run(["check", "a.csv", "--against", "old.json"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_what_only_a_fix_would_repair_is_told(capsys: Captured) -> None:
+    table("a.csv", infinite=2)
+    assert run(["check", "a.csv", "--rule", "x: infinite -> blank"]) == 0
+    assert lines(capsys) == ["PASSED  nothing found in 1 file; 1 finding left to nanclean fix"]
+
+
+def test_a_policy_that_does_not_fit_a_file_names_it(capsys: Captured) -> None:
+    table("a.csv")
+    Path("b.csv").write_text("other\n1\n")
+    Path("c.csv").write_text("another\n1\n")
+    Path("nanclean.toml").write_text('version = 1\nrules = ["x: range(0, 100)"]\n')
+    assert run(["check", "a.csv", "b.csv", "c.csv"]) == 2
+    err = capsys.readouterr().err.splitlines()
+    assert [line for line in err if line.startswith("error: ")] == [
+        "error: b.csv: nanclean.toml:2: rules: there is no column 'x'",
+        "error: c.csv: nanclean.toml:2: rules: there is no column 'x'",
+    ]
+    assert run(["check", "b.csv"]) == 2
+    assert capsys.readouterr().err.startswith("error: nanclean.toml:2: rules: there is no column 'x'")
+    assert run(["check", "a.csv", "b.csv", "--no-config", "--columns", "x"]) == 2
+    assert capsys.readouterr().err.startswith("error: b.csv: --columns: there is no column 'x'")
+
+
+def test_packed_tables_in_a_folder_are_not_passed_over(capsys: Captured) -> None:
+    table("data/a.csv")
+    Path("data/b.csv.gz").write_bytes(b"\x1f\x8b\x08\x00" + bytes(20))
+    assert run(["check", "data"]) == 3
+    assert "data/b.csv.gz: is compressed" in capsys.readouterr().err
+
+
+def test_a_table_without_a_row_is_told() -> None:
+    Path("none.csv").write_text("a,b\n")
+    assert run(["check", "none.csv", "--strict"]) == 1
+    assert run(["check", "none.csv"]) == 0
+    assert [finding.rule for finding in nanclean.scan({"x": np.array([])}).findings] == ["no_rows"]
+
+
+@pytest.mark.parametrize("taken", ["pol.toml", "base.json", "old.json", "./a.csv", "twice.md"])
+def test_a_report_never_takes_the_place_of_what_is_read(taken: str) -> None:
+    table("a.csv")
+    Path("pol.toml").write_text("version = 1\n")
+    run(["scan", "a.csv", "--json", "old.json"])
+    run(["check", "a.csv", "--baseline", "base.json", "--update-baseline"])
+    before = {path.name: path.read_bytes() for path in Path().iterdir()}
+    given = [
+        "check",
+        "a.csv",
+        "-p",
+        "pol.toml",
+        "--baseline",
+        "base.json",
+        "--against",
+        "old.json",
+        "--html",
+        "twice.md",
+    ]
+    assert run([*given, "--md", taken]) == 2
+    assert {path.name: path.read_bytes() for path in Path().iterdir()} == before
+
+
+def test_a_report_that_fails_hides_no_other(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    from nanclean.renderers import html
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a secret from the data")
+
+    monkeypatch.setattr(html, "render", broken)
+    table("a.csv")
+    assert run(["check", "a.csv", "--html", "a.html", "--md", "a.md"]) == 70
+    assert Path("a.md").read_text().startswith("### nanclean: PASSED")
+    assert not Path("a.html").exists()
+    assert "secret" not in capsys.readouterr().err
+
+
+def test_other_columns_stay_known(capsys: Captured) -> None:
+    Path("a.csv").write_text("x,y\n" + "1,2\n" * 9 + ",\n")
+    assert run(["check", "a.csv", "--baseline", "base.json", "--update-baseline"]) == 0
+    written = Path("base.json").read_bytes()
+    capsys.readouterr()
+    assert run(["check", "a.csv", "--columns", "x", "--baseline", "base.json", "--strict"]) == 0
+    assert capsys.readouterr().err == "", "what was not looked at is not gone"
+    assert run(["check", "a.csv", "--columns", "x", "--baseline", "base.json", "--update-baseline"]) == 0
+    assert Path("base.json").read_bytes() == written
+
+
+def test_another_limit_makes_no_other_finding(capsys: Captured) -> None:
+    table("a.csv")
+    given = ["check", "a.csv", "--baseline", "base.json"]
+    assert run([*given, "--rule", "x: range(0, 20) <= 10%", "--update-baseline"]) == 0
+    assert run([*given, "--rule", "x: range(0, 20) <= 20%"]) == 0
+    assert run([*given, "--rule", "x: range(0, 19) <= 10%"]) == 1, "but other bounds do"
+
+
+def test_the_hint_can_be_typed(capsys: Captured) -> None:
+    table("-a.csv", infinite=1)
+    assert run(["check", ".", "--rule", "x: range(0, 20)", "--delimiter", ","]) == 1
+    hint = capsys.readouterr().err.splitlines()[-1]
+    assert hint.startswith("hint: nanclean scan ./-a.csv --delimiter , --rule 'x: range(0, 20)' tells more")

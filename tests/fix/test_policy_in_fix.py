@@ -534,3 +534,13 @@ def test_a_recipe_from_another_format() -> None:
 def fences(path: str) -> list[float]:
     found: list[float] = json.loads(Path(path).read_text())["steps"][3]["fix"]["fences"]
     return found
+
+
+def test_a_limit_counts_what_reached_the_rule() -> None:
+    """Rows that went before are in neither number."""
+    table = {"label": [1.0, None, 0.0, 1.0], "x": [1.0, None, None, 4.0]}
+    rules = ["label: missing -> drop", "x: missing <= 10% -> impute(mean)"]
+    report = nanclean.fix(pa.table(table), rules=rules, label="label", fail_on="never")
+    (finding,) = [each for each in report.findings if each.rule == "missing" and each.limit is not None]
+    assert (finding.count, finding.of) == (1, 3)
+    assert finding.message.startswith("1 of 3 cells (33.3%)")

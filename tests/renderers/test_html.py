@@ -657,3 +657,9 @@ def test_cards_and_findings_are_shared_out_among_reports() -> None:
     alone, together = Page.of([report], View()), Page.of([report] * 100, View())
     assert together.sheets[0].cards_most < alone.sheets[0].cards_most
     assert len(together.sheets) == 100
+
+
+@pytest.mark.parametrize("values", [[7, 8], [5, 6, 6, 5], [1, 2, 3], [0, 1] * 40])
+def test_few_whole_numbers_are_drawn(values: list[int]) -> None:
+    page = nanclean.scan({"x": np.array(values), "y": np.array(values, float)}).to_html()
+    assert page.count("<article") >= 2
