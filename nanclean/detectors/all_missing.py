@@ -41,4 +41,5 @@ class AllMissing(Detector):
 
     def tell(self, figures: Figures, hits: Hits, values: bool = True) -> Telling:
         hint = f"{quoted(figures['name'])}: all_missing -> drop_column"
-        return Telling(f"all {figures['count']:,} cells are missing", hint)
+        count = figures["count"]
+        return Telling("the only cell is missing" if count == 1 else f"all {count:,} cells are missing", hint)

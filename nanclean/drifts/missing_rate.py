@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from nanclean.chance import rates_differ
 from nanclean.detector import Severity
 from nanclean.drift import Drift, Measured, Pair
-from nanclean.wording import percent
+from nanclean.drifts._rates import of_cells
 
 
 @dataclass(frozen=True)
@@ -31,17 +30,4 @@ class MissingRate(Drift):
     example: ClassVar[str] = "missing_rate <= 5%"
 
     def measure(self, pair: Pair, values: bool = True) -> Measured | None:
-        if pair.both is None:
-            return None
-        old, new = pair.both
-        if old.missing is None or new.missing is None or not old.cells or not new.cells:
-            return None
-        value = abs(new.missing / new.cells - old.missing / old.cells)
-        return Measured(
-            value,
-            f"{percent(new.missing, new.cells)} of the cells are missing here, "
-            f"{percent(old.missing, old.cells)} {pair.before}",
-            rates_differ(old.missing, old.cells, new.missing, new.cells),
-            new.missing,
-            new.cells,
-        )
+        return of_cells(pair, "missing")

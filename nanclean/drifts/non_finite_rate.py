@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from nanclean.chance import rates_differ
 from nanclean.detector import NUMBERS, Detector, Severity
 from nanclean.drift import Drift, Measured, Pair
-from nanclean.wording import percent
+from nanclean.drifts._rates import of_cells
 
 
 @dataclass(frozen=True)
@@ -31,19 +30,7 @@ class NonFiniteRate(Drift):
     example: ClassVar[str] = "non_finite_rate <= 0.1%"
 
     def measure(self, pair: Pair, values: bool = True) -> Measured | None:
-        if pair.both is None:
-            return None
-        old, new = pair.both
-        if old.infinite is None or new.infinite is None or not old.cells or not new.cells:
-            return None
-        return Measured(
-            abs(new.infinite / new.cells - old.infinite / old.cells),
-            f"{percent(new.infinite, new.cells)} of the cells are infinite here, "
-            f"{percent(old.infinite, old.cells)} {pair.before}",
-            rates_differ(old.infinite, old.cells, new.infinite, new.cells),
-            new.infinite,
-            new.cells,
-        )
+        return of_cells(pair, "infinite")
 
     def finder(self, pair: Pair) -> Detector | None:
         from nanclean.detectors.infinite import Infinite

@@ -156,7 +156,7 @@ def test_one_bad_file_hides_no_other(capsys: Captured) -> None:
     assert captured.err.count("error: unreadable.csv: line 3") == 1, "the same is not told twice"
     assert "error.csv:6: emb_0017: infinite" in captured.out
     assert captured.out.endswith(
-        "FAILED  1 error, 8 warnings in 2 files; 2 files not read (warnings pass; --strict fails on them)\n"
+        "FAILED  1 error, 8 warnings in 2 files; 1 file not read (warnings pass; --strict fails on them)\n"
     )
 
 

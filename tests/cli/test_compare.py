@@ -172,7 +172,7 @@ def test_rules_about_one_dataset_are_left_to_check(capsys: Captured) -> None:
     assert "1 rule about one dataset: nanclean check holds such rules" in " ".join(capsys.readouterr().out.split())
     assert run(["check", "good.csv"]) == 1
     assert run(["check", "good.csv", "-v", "--rule", "price: range(0, 100)"]) == 1
-    assert "compares two datasets; nanclean compare holds it" in capsys.readouterr().out
+    assert "compares two datasets; nanclean compare and check --against hold it" in capsys.readouterr().out
 
 
 def test_hostile_names_and_values_are_escaped(capsys: Captured) -> None:
