@@ -588,12 +588,13 @@ def _of_options(error: TypeError) -> TypeError:
     """A TypeError about an option without the name of a function that nobody has called."""
     import inspect
 
-    inside, _, option = str(error).partition("() got an unexpected keyword argument ")
-    if not option or not inside.startswith("_"):
+    inside, _, said = str(error).partition("() got an unexpected keyword argument '")
+    if not said or not inside.startswith("_"):
         return error
+    option = said.partition("'")[0]  # later Pythons guess what was meant, too
     known = {*inspect.signature(_scan).parameters, *inspect.signature(_wanted).parameters} - {"source", "options"}
-    meant = registry.nearest(option.strip("'"), sorted(known))
-    return TypeError(f"there is no option {option}" + (f"; did you mean {meant!r}?" if meant else ""))
+    meant = registry.nearest(option, sorted(known))
+    return TypeError(f"there is no option {option!r}" + (f"; did you mean {meant!r}?" if meant else ""))
 
 
 def _scan(
