@@ -198,11 +198,6 @@ def _compare(
     *,
     policy: str | Path | Policy | None = None,
     fail_on: str = "never",
-    encoding: str | None = None,
-    delimiter: str | None = None,
-    header: bool = True,
-    decimal: str = ".",
-    axis: int | None = None,
     memory: int | None = None,
     jobs: int | None = None,
     no_config: bool = False,
@@ -216,8 +211,8 @@ def _compare(
     started = time.monotonic()
     _known_severity(fail_on)
     jobs, memory = _resources(jobs, memory)
+    read = _reading(options)
     wanted = _wanted(new, policy, no_config, **options)
-    read = ReadOptions(encoding=encoding, delimiter=delimiter, header=header, decimal=decimal, axis=axis)
     with ExitStack() as stack:
 
         def taken(source: object) -> Any:
@@ -233,7 +228,7 @@ def _compare(
             raise UsageError(
                 "the second one is a recipe, which holds no data", hint="nanclean compare R.json FILE, in this order"
             )
-        work = Comparing(wanted, decimal, jobs, memory, values, progress, fail_on, started)
+        work = Comparing(wanted, read.decimal, jobs, memory, values, progress, fail_on, started)
         report = work.report(first, second)
     return report if values else report.without_values(messages=True)
 
@@ -517,11 +512,6 @@ def _fixing(
     progress: Progress | None = None,
     memory: int | None = None,
     jobs: int | None = None,
-    encoding: str | None = None,
-    delimiter: str | None = None,
-    header: bool = True,
-    decimal: str = ".",
-    axis: int | None = None,
     **options: Any,
 ) -> Iterator[Fixing]:
     """The work on a source, which is closed at the end."""
@@ -529,6 +519,7 @@ def _fixing(
 
     started = time.monotonic()
     jobs, memory = _resources(jobs, memory)
+    read = _reading(options)
     if fitted is None:
         wanted = _wanted(source, policy, no_config, preset, **options)
         if needed and not wanted.rules and not wanted.mistakes:
@@ -538,12 +529,20 @@ def _fixing(
             )
     else:
         wanted = fitted.policy
-    read = ReadOptions(encoding=encoding, delimiter=delimiter, header=header, decimal=decimal, axis=axis)
     table = opened(source, read)
     try:
         yield Fixing(table, wanted, read, jobs, memory, values, progress, fitted, command, started)
     finally:
         table.close()
+
+
+READING = ("encoding", "delimiter", "header", "decimal", "axis")
+"""Options that say how text and arrays are read."""
+
+
+def _reading(options: dict[str, Any]) -> ReadOptions:
+    """How to read, taken out of the options."""
+    return ReadOptions(**{name: options.pop(name) for name in READING if name in options})
 
 
 def _resources(jobs: int | None, memory: int | None) -> tuple[int, int]:
@@ -592,7 +591,8 @@ def _of_options(error: TypeError) -> TypeError:
     if not said or not inside.startswith("_"):
         return error
     option = said.partition("'")[0]  # later Pythons guess what was meant, too
-    known = {*inspect.signature(_scan).parameters, *inspect.signature(_wanted).parameters} - {"source", "options"}
+    known = {*inspect.signature(_scan).parameters, *inspect.signature(_wanted).parameters, *READING}
+    known -= {"source", "options"}
     meant = registry.nearest(option, sorted(known))
     return TypeError(f"there is no option {option!r}" + (f"; did you mean {meant!r}?" if meant else ""))
 
@@ -602,11 +602,6 @@ def _scan(
     *,
     policy: str | Path | Policy | None = None,
     fail_on: str = "never",
-    encoding: str | None = None,
-    delimiter: str | None = None,
-    header: bool = True,
-    decimal: str = ".",
-    axis: int | None = None,
     memory: int | None = None,
     jobs: int | None = None,
     no_config: bool = False,
@@ -619,16 +614,18 @@ def _scan(
     started = time.monotonic()
     _known_severity(fail_on)
     jobs, memory = _resources(jobs, memory)
+    read = _reading(options)
     wanted = _wanted(source, policy, no_config, **options)
-    read = ReadOptions(encoding=encoding, delimiter=delimiter, header=header, decimal=decimal, axis=axis)
+    contract = None
     if against is None:
         _refuse_drift(wanted)
-    contract = None if against is None else _contract(against, wanted)
+    else:
+        contract = _contract(against, wanted)
     table = opened(source, read)
     try:
         if contract is not None:
             wanted = contract.policy_for([field.name for field in table.fields], lexical=table.lexical)
-        work = Scan(table, wanted, decimal, jobs, memory, values, progress, figures or contract is not None)
+        work = Scan(table, wanted, read.decimal, jobs, memory, values, progress, figures or contract is not None)
         if contract is not None:
             work.more = partial(contract.broken, work)
         report = work.report(fail_on, started)

@@ -138,11 +138,11 @@ def write(asked: Asked, reports: list[Report], view: View) -> int:
         try:
             with whole(path) as file:
                 render(format, reports, file, view)
+        except BrokenPipeError:
+            raise
         except NancleanError as error:
             codes.append(told(error))
         except Exception as error:
-            if isinstance(error, BrokenPipeError):
-                raise
             codes.append(unexpected(error)[1])
     return max(codes)
 
