@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 JOBS   ?= 2
 TESTS  ?= tests
+BENCH  ?=
 
 BIN    := $(VENV)/bin
 NEEDED := $(VENV)/.python
@@ -60,8 +61,8 @@ docs: $(DEV) ## run the commands in README.md and docs/, write down what they pr
 	$(BIN)/python tests/test_readme.py
 	NO_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs build --strict
 
-bench: $(PEERS) ## speed and memory against bare reads, pandas, polars, duckdb (some minutes, 4 GB of disk)
-	$(BIN)/python bench/run.py
+bench: $(PEERS) ## speed, growth and memory beside other libraries, into bench/RESULTS.md (25 minutes, 8 GB); a part: BENCH=speed
+	$(BIN)/python -m bench $(BENCH)
 
 dist: $(DEV) ## wheel and source archive, into dist/
 	rm -rf dist

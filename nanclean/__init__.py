@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from nanclean.api import fix as fix
     from nanclean.api import scan as scan
     from nanclean.errors import BudgetError as BudgetError
+    from nanclean.errors import EngineError as EngineError
     from nanclean.errors import InputError as InputError
     from nanclean.errors import NancleanError as NancleanError
     from nanclean.errors import OutputError as OutputError
@@ -25,15 +26,16 @@ if TYPE_CHECKING:
     from nanclean.report import Report as Report
 
 _HOMES = {
-    "scan": "api", "check": "api", "fix": "api", "fit": "api", "apply": "api",
-    "compare": "api",
+    "scan": "api", "check": "api", "compare": "api", "fix": "api", "fit": "api", "apply": "api",
     "Policy": "policy", "Recipe": "recipe", "Report": "report", "NancleanError": "errors",
-    "UsageError": "errors", "PolicyError": "errors", "RecipeError": "errors", "InputError": "errors",
-    "OutputError": "errors", "RuleError": "errors", "BudgetError": "errors", "VerificationError": "errors",
+    "EngineError": "errors", "UsageError": "errors", "PolicyError": "errors", "RecipeError": "errors",
+    "InputError": "errors", "OutputError": "errors", "RuleError": "errors", "BudgetError": "errors",
+    "VerificationError": "errors",
 }  # fmt: skip
 
 __all__ = [
     "BudgetError",
+    "EngineError",
     "InputError",
     "NancleanError",
     "OutputError",

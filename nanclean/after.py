@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 from nanclean.batch import Batch
 from nanclean.block import Block
-from nanclean.chain import Carries, Chain
+from nanclean.chain import Carries, Chain, Reader
 from nanclean.column import Column, Numbers
 from nanclean.format import Facts, Field, Source, Split
 from nanclean.steps import Step, run
@@ -17,7 +17,7 @@ from nanclean.steps import Step, run
 class After(Source):
     """A source with a recipe applied to it. Its columns are views, and its rows are numbered as in the output."""
 
-    quick: ClassVar[bool] = False
+    quick = False
 
     def __init__(
         self, chain: Chain, steps: Sequence[Step], columns: Mapping[str, Column], rows: int, starts: Mapping[int, int],
@@ -31,6 +31,22 @@ class After(Source):
         self.empty = [columns[name] for name in self.names]
         self.rows = rows
         self.carries = Carries()
+
+    @property
+    def room(self) -> int:
+        return self.chain.source.room
+
+    @room.setter
+    def room(self, room: int) -> None:
+        self.chain.source.room = room // 3  # the rules need some of it
+
+    @property
+    def largest(self) -> int:
+        return self.chain.source.largest
+
+    @largest.setter
+    def largest(self, largest: int) -> None:
+        self.chain.source.largest = largest
 
     @property
     def facts(self) -> Facts:
@@ -50,32 +66,48 @@ class After(Source):
 
     def splits(self) -> Iterator[Split]:
         self.carries = Carries()
+        rules = Rules(self.chain.reader, self.steps, self.wanted, self.names)
+        carries = self.carries if self.chain.ordered else None
         for split in self.chain.source.splits():
-            yield AfterSplit(self, split, split.index)
+            yield AfterSplit(split, split.index, rules, self.starts[split.index], carries)
 
     def where(self, rows: Sequence[int], column: int | None = None, cells: Sequence[int] | None = None) -> list[str]:
         return [f"row {row + 1}" for row in rows]
 
 
 @dataclass(frozen=True)
+class Rules:
+    """What makes rows of the output of rows of the source."""
+
+    reader: Reader
+    steps: Sequence[Step]
+    wanted: frozenset[str]
+    names: Sequence[str]
+    """Of the columns that are looked at."""
+
+
+@dataclass(frozen=True)
 class AfterSplit(Split):
     """A split of the source, with the recipe applied."""
 
-    source: After
     split: Split
     index: int
+    rules: Rules
+    start: int
+    """The row of the output that its first one becomes."""
+    carries: Carries | None
+    """What rules remember of the rows above, where they need them."""
 
     @property
     def share(self) -> float:
         return self.split.share
 
     def batches(self, columns: Sequence[int] | None = None) -> Iterator[Batch]:
-        source = self.source
-        names = source.names if columns is None else [source.names[i] for i in columns]
-        start = source.starts[self.index]
-        carries = source.carries if source.chain.ordered else Carries()
-        for block in source.chain.seen(self.split, source.wanted, source.steps):
-            after, _ = run(source.steps, block, carries, prove=False)
+        rules, start = self.rules, self.start
+        names = rules.names if columns is None else [rules.names[i] for i in columns]
+        carries = Carries() if self.carries is None else self.carries
+        for block in rules.reader.seen(self.split, rules.wanted, rules.steps):
+            after, _ = run(rules.steps, block, carries, prove=False)
             if after.rows:
                 yield Batch(start, after.rows, cast(Any, [_view(after, name) for name in names]))
             start += after.rows

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,23 +15,27 @@ import msgspec
 
 from nanclean import policy as policies
 from nanclean import registry
-from nanclean.engine import usable_cores, usable_memory
+from nanclean.dataset import becomes_folder, refuse_outputs, source_of
 from nanclean.errors import RecipeError, UsageError
 from nanclean.finding import RANK
-from nanclean.format import ReadOptions
-from nanclean.opening import opened
+from nanclean.format import ReadOptions, Source
 from nanclean.pipeline import Progress
 from nanclean.policy import Policy
 from nanclean.report import Report
+from nanclean.resources import usable_cores, usable_memory
+from nanclean.sampled import Sampled
 from nanclean.scanning import Scan
 
 if TYPE_CHECKING:
     from nanclean.against import Contract
+    from nanclean.engine import Engine
     from nanclean.explaining import ExplainedRow
     from nanclean.fixing import Fixing
     from nanclean.outputs import Wish
+    from nanclean.parts import Note
     from nanclean.recipe import Recipe
     from nanclean.report import Change
+    from nanclean.rounds import Known, Programs
 
 
 @overload
@@ -46,7 +50,8 @@ def scan(source: object, **options: Any) -> Report | list[Report]:
     Parameters
     ----------
     source
-        A path (CSV, Parquet, NPY), several paths in a list (one report each), a pandas or polars frame, anything with
+        A path (CSV, Parquet, NPY; text also as .gz, .bz2, .xz, .zst), "-" for standard input, a URL (s3://, gs://,
+        hf://, https:// ..), several paths in a list (one report each), a pandas or polars frame, anything with
         the Arrow PyCapsule interface, a pyarrow table or reader, a NumPy array, or a dict of arrays, (rows,) each.
         It is never changed.
     policy : str, Path or Policy, optional
@@ -72,6 +77,16 @@ def scan(source: object, **options: Any) -> Report | list[Report]:
         Bytes for what is kept between two looks. A quarter of the RAM, at most 2 GB, if not given.
     jobs : int
         Threads. As many as there are cores, if not given.
+    sample : float
+        Look at this share of the rows only, 0.01: a seeded sample. Every figure and finding is that of the sample and
+        says so; `report.source.sample` tells what it proves. Text is read to its end all the same.
+    seed : int
+        Of the sample; 0 if not given. The same seed takes the same rows.
+    engine : "local", "dask" or "ray"
+        Who does the work: threads, or the processes of a cluster, to whom all paths must lead. The result is the same.
+        `memory` is then that of each worker. `nanclean[dask]` and `nanclean[ray]` install what it takes.
+    engine_address : str
+        Where the cluster is: tcp://HOST:8786, auto. If not given, one with `jobs` workers is started and stopped again.
 
     Returns
     -------
@@ -96,7 +111,7 @@ def scan(source: object, **options: Any) -> Report | list[Report]:
     ['infinite']
     """
     try:
-        if isinstance(source, list | tuple) and source and all(isinstance(path, str | os.PathLike) for path in source):
+        if not options.get("as_one") and isinstance(source, list | tuple) and _are_paths(source):
             return [_scan(path, **options) for path in source]
         return _scan(source, **options)
     except TypeError as error:
@@ -203,6 +218,7 @@ def _compare(
     no_config: bool = False,
     values: bool = True,
     progress: Progress | None = None,
+    as_one: bool = False,
     **options: Any,
 ) -> Report:
     from nanclean.comparing import Comparing
@@ -219,7 +235,7 @@ def _compare(
             kept = _kept(source)
             if kept is not None:
                 return kept
-            table = opened(source, read)
+            table = source_of(source, read, memory // 4, as_one=as_one)
             stack.callback(table.close)
             return table
 
@@ -274,8 +290,11 @@ def fix(source: object, output: str | os.PathLike[str] | None = None, **options:
     source
         As for `scan`.
     output : path, optional
-        Where the cleaned table goes: .csv, .parquet or .npy. It appears if and only if `report.exit_code` is 0. None:
-        nothing is written, and the report tells what the rules would do.
+        Where the cleaned table goes: .csv (also .csv.gz, .bz2, .xz, .zst), .parquet or .npy, here or at a URL; "-" is
+        standard output. It appears if and only if `report.exit_code` is 0. None: nothing is written, and the report
+        tells what the rules would do.
+    output_format : str, optional
+        The format of the output, where its name does not tell.
     policy, rules, label, id, missing, missing_list, trainer, no_config
         As for `scan`. Rules run top to bottom, each on the data as those above left it.
     preset : "safe", optional
@@ -330,10 +349,12 @@ def _fix(
     force: bool = False,
     fail_on: str | None = None,
     preset: str | None = None,
+    output_format: str | None = None,
     **options: Any,
 ) -> Report:
     recipe = None if recipe is None else os.fspath(recipe)
-    wish = _wish(source, output, recipe, rejected, dry_run, force, fail_on)
+    as_one = bool(options.get("as_one"))
+    wish = _wish(source, output, recipe, rejected, dry_run, force, fail_on, output_format, as_one, _is_apart(options))
     with _fixing(source, "fix", preset, **options) as work:
         report = work.report(wish)
         return report if work.values else report.without_values(messages=True)
@@ -365,11 +386,10 @@ def fit(source: object, output: str | os.PathLike[str] | None = None, *, force: 
     >>> recipe.steps[0].fix.value
     2.0
     """
-    from nanclean.draft import refuse
-    from nanclean.outputs import write_text
+    from nanclean.outputs import refuse_output, write_text
 
     if output is not None:
-        refuse(os.fspath(output), force=force, inputs=_paths(source))
+        refuse_output(os.fspath(output), force=force, inputs=_paths(source))
     with _fixing(source, "fit", **options) as work:
         recipe = work.fitted()
     if output is not None:
@@ -387,6 +407,7 @@ def apply(
     force: bool = False,
     fail_on: str | None = None,
     expect_disjoint: bool = False,
+    output_format: str | None = None,
     **options: Any,
 ) -> Report:
     """Do to a table what a recipe says, with the numbers of the training data. It never learns anything.
@@ -395,7 +416,7 @@ def apply(
     ----------
     recipe : Recipe or path
         From `fit`, or written by `fix`.
-    source, output, rejected, dry_run, force, fail_on
+    source, output, output_format, rejected, dry_run, force, fail_on
         As for `fix`.
     expect_disjoint : bool
         Warn if many rows are rows of the training data.
@@ -423,7 +444,9 @@ def apply(
 
     if not isinstance(recipe, Recipe):
         recipe = Recipe.read(os.fspath(recipe))
-    wish = _wish(source, None if output is None else os.fspath(output), None, rejected, dry_run, force, fail_on)
+    path = None if output is None else os.fspath(output)
+    as_one = bool(options.get("as_one"))
+    wish = _wish(source, path, None, rejected, dry_run, force, fail_on, output_format, as_one, _is_apart(options))
     wish = replace(wish, disjoint=expect_disjoint)
     with _fixing(source, "apply", fitted=recipe, **options) as work:
         report = work.report(wish)
@@ -452,7 +475,7 @@ def would_change(source: object, **options: Any) -> list[Change]:
     """What `fix` would change, a line for each rule and column; nothing without a rule. Parameters as for `fix`."""
     from nanclean.outputs import Wish
 
-    with _fixing(source, "fix", needed=False, **options) as work:
+    with _fixing(source, "explain", needed=False, **options) as work:
         return list(work.report(Wish()).changes) if work.policy.rules else []
 
 
@@ -464,10 +487,12 @@ def _wish(
     dry_run: bool,
     force: bool,
     fail_on: str | None,
+    output_format: str | None = None,
+    as_one: bool = False,
+    apart: bool = False,
 ) -> Wish:
     """What is to be written. Errors about the names of files are told before anything is read."""
-    from nanclean.draft import refuse
-    from nanclean.outputs import Wish, format_of, rejected_path
+    from nanclean.outputs import STANDARD_OUTPUT, Wish, format_of, formats, refuse_output, rejected_path
 
     if fail_on is not None:
         _known_severity(fail_on)
@@ -477,20 +502,46 @@ def _wish(
         keep_rejected=rejected is not False,
         recipe=recipe,
         fail_on=fail_on,
+        format=output_format,
+        many=output not in (None, STANDARD_OUTPUT) and output_format is None and becomes_folder(source, output, as_one),
     )
+    if apart and output is not None:
+        if output == STANDARD_OUTPUT or output_format is not None:
+            raise UsageError("an engine writes a folder of parts, in the format of the input", hint="-o FOLDER")
+        wish = replace(wish, many=True)
+    if output_format is not None and output_format not in formats():
+        raise UsageError(f"output_format: {output_format!r}", hint=f"there are: {' '.join(formats())}")
+    if STANDARD_OUTPUT in (recipe, wish.rejected):
+        raise UsageError("standard output takes the cleaned table only", hint="name a file for the rest")
     named = [path for path in (output, recipe, rejected_path(wish)) if path is not None]
     if len({os.path.abspath(path) for path in named}) < len(named):
         raise UsageError("two outputs have the same name", hint="give each file its own")
-    for path in (output, rejected_path(wish)):
-        if path is not None:
+    for path in (output, rejected_path(wish)) if not wish.many else ():
+        if path is not None and path != STANDARD_OUTPUT and (path != output or output_format is None):
             format_of(path)
+    if wish.many:
+        refuse_outputs([path for path in named if path != recipe], force or dry_run, _paths(source))
+        named = [path for path in named if path == recipe]
     for path in named:
-        refuse(path, force=force or dry_run, inputs=_paths(source))
+        refuse_output(path, force=force or dry_run, inputs=_paths(source))
     return replace(wish, output=None, recipe=None) if dry_run else wish
 
 
+def _is_apart(options: Mapping[str, Any]) -> bool:
+    """Whether other processes are to do the work."""
+    return options.get("engine") not in (None, "local")
+
+
 def _paths(source: object) -> tuple[str, ...]:
+    if _are_paths(source):
+        return tuple(os.fsdecode(os.fspath(path)) for path in cast(Any, source))
     return (os.fsdecode(os.fspath(source)),) if isinstance(source, str | os.PathLike) else ()
+
+
+def _are_paths(source: object) -> bool:
+    """Whether it is a list of paths."""
+    paths = isinstance(source, list | tuple) and all(isinstance(path, str | os.PathLike) for path in source)
+    return paths and bool(source)
 
 
 def _known_severity(fail_on: str) -> None:
@@ -512,6 +563,10 @@ def _fixing(
     progress: Progress | None = None,
     memory: int | None = None,
     jobs: int | None = None,
+    as_one: bool = False,
+    engine: str | Engine | None = None,
+    engine_address: str | None = None,
+    profile: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Iterator[Fixing]:
     """The work on a source, which is closed at the end."""
@@ -529,9 +584,265 @@ def _fixing(
             )
     else:
         wanted = fitted.policy
-    table = opened(source, read)
+    with ExitStack() as stack:
+        table = source_of(source, read, memory // 4, as_one=as_one)
+        stack.callback(table.close)
+        given = stack.enter_context(_engine(engine, engine_address, source, jobs, memory))
+        if profile is not None:
+            if command != "fit" or given is not None:
+                raise UsageError("profile: for scan and fit, without an engine", hint="nanclean.fit(..., profile=...)")
+            given = stack.enter_context(_replaying(profile, table))
+            jobs, memory = given.jobs, given.memory
+        yield Fixing(table, wanted, read, jobs, memory, values, progress, fitted, command, started, given)
+
+
+@contextmanager
+def _engine(
+    engine: str | Engine | None, address: object, source: object, jobs: int, memory: int
+) -> Iterator[Engine | None]:
+    """Who does the work, closed at the end if it was made here. None: threads of this process."""
+    if engine is None and address is not None:
+        raise UsageError("--engine-address: of which engine?", hint="--engine dask, or --engine ray")
+    if engine in (None, "local"):
+        if address is not None:
+            registry.module("engines", "local").opened(address, jobs, memory)  # says what is wrong
+        yield None
+        return
+    if "-" in _paths(source) or not _paths(source):
+        raise UsageError("an engine reads files, in its own processes", hint="save the table where all of them see it")
+    if not isinstance(engine, str):
+        yield engine
+        return
+    if engine not in registry.names("engines"):
+        near = registry.nearest(engine, registry.names("engines"))
+        raise UsageError(f"engine: {engine!r}", hint=f"did you mean {near!r}?" if near else "dask, ray or local")
+    made: Engine = registry.module("engines", engine).opened(address, jobs, memory)
     try:
-        yield Fixing(table, wanted, read, jobs, memory, values, progress, fitted, command, started)
+        yield made
+    finally:
+        made.close()
+
+
+def _replaying(profile: str | os.PathLike[str], table: Source) -> AbstractContextManager[Engine]:
+    from nanclean.rounds import replaying  # few need it
+
+    return replaying(os.fspath(profile), table)
+
+
+def profile(
+    source: object,
+    part: str,
+    output: str | os.PathLike[str],
+    *,
+    after: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    preset: str | None = None,
+    policy: str | os.PathLike[str] | None = None,
+    no_config: bool = False,
+    memory: int | None = None,
+    jobs: int | None = None,
+    as_one: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Known:
+    """Look at one part of a table, and write what was found: one of several processes that know nothing of each other.
+
+    `merge` puts the parts together; then `scan(..., profile=...)` and `fit(..., profile=...)` answer without reading,
+    or another round is needed, with `after`.
+
+    Parameters
+    ----------
+    source
+        Paths, as for `scan`; every process must see the same files.
+    part : str
+        "3/64": the third of 64 parts, of about the same size.
+    output : path
+        What is found, for `merge`.
+    after : path
+        What `merge` has written after the round before.
+    preset : str
+        As for `fit`; a fit is prepared if the policy has rules with a fix.
+    policy, rules, label, id and the rest
+        As for `scan`, the same in every process.
+
+    Raises
+    ------
+    UsageError
+        Nothing is missing, or the policy asks for something that cannot be done in parts.
+    InputError
+        A file cannot be read, or `after` is of another table.
+    """
+    from nanclean.outputs import refuse_output
+    from nanclean.rounds import Known, known, numbered, profiled, save
+
+    number, path = numbered(part), os.fspath(output)
+    paths = _paths(source)
+    if not paths or "-" in paths:
+        raise UsageError("a part is of files, which every process can read", hint="name the files")
+    if policy is not None and not isinstance(policy, str | os.PathLike):
+        raise UsageError("policy: name a file, which every process can read")
+    jobs, memory = _resources(jobs, memory)
+    asked = {"paths": list(paths), "as_one": as_one, "preset": preset, "no_config": no_config} | {
+        "policy": None if policy is None else os.fspath(policy), "options": _plain(options)
+    }  # fmt: skip
+    earlier = None if after is None else known(os.fspath(after))
+    refuse_output(path, force=force, inputs=(*paths, *(() if earlier is None else (earlier.name,))))
+    with _programs(asked, memory) as programs:
+        if earlier is None:
+            earlier = Known.nothing(programs.source, asked)
+        engine = registry.module("engines", "local").Local(jobs, memory)
+        size = programs.source.size or 0
+        found = profiled(programs, number, earlier, engine, _told(progress, size))
+    if not found.looks and not found.cuts and not found.waits:
+        raise UsageError(f"{earlier.name}: is complete: there is nothing left to be looked at", hint=earlier.next())
+    save(path, found)
+    return found
+
+
+def merge(
+    parts: Iterable[str | os.PathLike[str]],
+    output: str | os.PathLike[str],
+    *,
+    after: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    memory: int | None = None,
+) -> Known:
+    """Put together what all parts of a round have found.
+
+    Parameters
+    ----------
+    parts : iterable of path
+        All that `profile` has written in this round, in any order.
+    output : path
+        What is known now. `complete` of the answer tells whether it is enough for `scan` and `fit`; otherwise the next
+        round begins: `profile(..., after=output)`.
+    after : path
+        What was known before; where it was when the parts were made, if not given.
+
+    Raises
+    ------
+    UsageError
+        A part is missing, or there twice.
+    InputError
+        A part is damaged, or of another table, look or version.
+    """
+    from nanclean.outputs import refuse_output
+    from nanclean.rounds import Known, complete, known, merged, read, save
+
+    named = [os.fspath(each) for each in parts]
+    if not named:
+        raise UsageError("no part", hint="nanclean merge PART... -o FIRST")
+    ordered = complete([read(path) for path in named])
+    before = after if after is not None else ordered[0].after
+    earlier = None if before is None else known(os.fspath(before))
+    refuse_output(os.fspath(output), force=force, inputs=(*named, *(() if before is None else (os.fspath(before),))))
+    with _programs(dict(ordered[0].asked), memory or _resources(None, None)[1]) as programs:
+        found = merged(programs, earlier or Known.nothing(programs.source, ordered[0].asked), ordered)
+        found.name = os.fspath(output)
+        found.complete = not found.adopted(programs.source) and not programs.pending(found)
+    save(os.fspath(output), found)
+    return found
+
+
+def apply_part(
+    recipe: Recipe | str | os.PathLike[str],
+    source: object,
+    part: str,
+    output: str | os.PathLike[str],
+    *,
+    profile: str | os.PathLike[str] | None = None,
+    rejected: str | os.PathLike[str] | bool | None = None,
+    force: bool = False,
+    memory: int | None = None,
+    as_one: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> tuple[Note, bool]:
+    """Do to one part of a table what a recipe says, for one of several processes that know nothing of each other.
+
+    Parameters
+    ----------
+    recipe, source
+        As for `apply`; the source is files that every process sees.
+    part : str
+        "3/64": the third of 64 parts. The files that are written do not depend on how many there are.
+    output : path
+        A folder, for the files of all parts; each is proven, and appears whole or not at all.
+    profile : path
+        What `merge` has written about the same table: then the records of text need not be found again.
+    rejected : path or False
+        A folder for rows that are dropped; OUTPUT.rejected, if not given.
+    force : bool
+        Write into a folder that is there and no folder of parts, or one of another recipe.
+
+    Returns
+    -------
+    Note, bool
+        What was written, and whether it was there already.
+    """
+    from nanclean.parts import applied, planned, refuse
+    from nanclean.recipe import Recipe
+    from nanclean.rounds import identity, known, numbered
+    from nanclean.state import digest
+
+    number = numbered(part)
+    if not isinstance(recipe, Recipe):
+        recipe = Recipe.read(os.fspath(recipe))
+    folder = os.path.normpath(os.fspath(output))
+    aside = None if rejected is False else f"{folder}.rejected"
+    if rejected is not None and not isinstance(rejected, bool):
+        aside = os.path.normpath(os.fspath(rejected))
+    refuse(folder, _paths(source))
+    if aside is not None:
+        refuse(aside, _paths(source))
+    with _fixing(source, "apply", fitted=recipe, memory=memory, jobs=1, as_one=as_one, **options) as work:
+        if profile is not None:
+            known(os.fspath(profile)).adopted(work.source)
+        for uncut in work.source.uncut():
+            work.source.adopt(uncut, work.source.cuts(uncut))
+        parts, size = planned(work, folder, aside), work.source.size or 0
+        return applied(
+            parts, number, digest(recipe.to_json()), identity(work.source), force=force,
+            seen=_told(progress, size),
+        )  # fmt: skip
+
+
+def _told(progress: Progress | None, size: int) -> Callable[[float], None]:
+    """Tells how much of so many bytes has been read."""
+
+    def seen(share: float) -> None:
+        if progress is not None:
+            progress(int(share * size), size)
+
+    return seen
+
+
+def _plain(options: dict[str, Any]) -> dict[str, Any]:
+    """Options that can be written down."""
+    return {
+        name: list(value) if not isinstance(value, str | int | float | bool | None) else value
+        for name, value in options.items()
+    }
+
+
+@contextmanager
+def _programs(asked: dict[str, Any], memory: int) -> Iterator[Programs]:
+    """What `profile` was asked to find out, with its source open."""
+    from nanclean.rounds import Programs
+
+    paths, options = list(asked["paths"]), dict(asked["options"])
+    source = paths if asked["as_one"] else paths[0]
+    if len(paths) > 1 and not asked["as_one"]:
+        raise UsageError("several paths are several tables", hint="--as-one reads them as one")
+    read = _reading(options)
+    wanted = _wanted(source, asked["policy"], asked["no_config"], **options)
+    _refuse_drift(wanted)
+    fitted = wanted
+    if asked["preset"] is not None:
+        fitted = _wanted(source, asked["policy"], asked["no_config"], asked["preset"], **options)
+    table = source_of(source, read, memory // 4, as_one=asked["as_one"])
+    try:
+        yield Programs(table, wanted, fitted if any(rule.fix is not None for rule in fitted.rules) else None, read)
     finally:
         table.close()
 
@@ -578,7 +889,7 @@ def _wanted(
         columns=columns,
         trainer=trainer,
     )
-    look_around = isinstance(source, str | os.PathLike) and not no_config
+    look_around = (isinstance(source, str | os.PathLike) or _are_paths(source)) and not no_config
     wanted = _policy(policy, look_around).merged(options)
     return wanted if preset is None else policies.preset(preset, wanted).merged(wanted)
 
@@ -608,7 +919,13 @@ def _scan(
     values: bool = True,
     figures: bool = True,
     progress: Progress | None = None,
+    as_one: bool = False,
+    sample: float | None = None,
+    seed: int = 0,
     against: Recipe | Report | str | os.PathLike[str] | None = None,
+    engine: str | Engine | None = None,
+    engine_address: str | None = None,
+    profile: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Report:
     started = time.monotonic()
@@ -621,17 +938,33 @@ def _scan(
         _refuse_drift(wanted)
     else:
         contract = _contract(against, wanted)
-    table = opened(source, read)
-    try:
+    _known_sample(sample, seed)
+    with ExitStack() as stack:
+        table = source_of(source, read, memory // 4, as_one=as_one)
+        stack.callback(table.close)
+        given = stack.enter_context(_engine(engine, engine_address, source, jobs, memory))
+        if profile is not None:
+            if sample is not None or given is not None or contract is not None:
+                raise UsageError("profile: without sample, against and engine", hint="it was measured already")
+            given = stack.enter_context(_replaying(profile, table))
+            jobs, memory = given.jobs, given.memory
+        if sample is not None:
+            table = Sampled(table, sample, seed)
         if contract is not None:
             wanted = contract.policy_for([field.name for field in table.fields], lexical=table.lexical)
-        work = Scan(table, wanted, read.decimal, jobs, memory, values, progress, figures or contract is not None)
+        shown = figures or contract is not None
+        work = Scan(table, wanted, read.decimal, jobs, memory, values, progress, shown, engine=given)
         if contract is not None:
             work.more = partial(contract.broken, work)
         report = work.report(fail_on, started)
         return report if values else report.without_values(messages=True)
-    finally:
-        table.close()
+
+
+def _known_sample(sample: float | None, seed: int) -> None:
+    if sample is not None and (not isinstance(sample, int | float) or not 0 < sample <= 1):
+        raise UsageError(f"sample: {sample!r}", hint="a share of the rows: 0.01")
+    if not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise UsageError(f"seed: {seed!r}", hint="a whole number, 0 or more")
 
 
 def _refuse_drift(wanted: Policy) -> None:

@@ -35,9 +35,16 @@ class Batch:
     origin: Any = None
     """What the same format writes untouched records from: the bytes, or the columns above the leaves. It may be gone
     when the next batch is asked for."""
+    own: Batch | None = None
+    """Of several files that are read as one: the same records as their file gives them, its numbers and columns."""
+
+    places: np.ndarray | None = None
+    """int64, (rows,): the numbers of the records, where they are not neighbours but chosen ones. None: they are."""
 
     def numbers(self, rows: np.ndarray) -> np.ndarray:
         """int64: the record numbers (from 0, in the whole source) of some rows of this batch."""
+        if self.places is not None:
+            return self.places[rows]
         records = rows.astype(np.int64) + self.start
         if self.ragged is None or not len(self.ragged):
             return records

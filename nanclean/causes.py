@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from nanclean.column import Column, Numbers
+from nanclean.engine import share
 from nanclean.format import Split
 from nanclean.hits import Hits
-from nanclean.pipeline import Memory, Table, columns_of
+from nanclean.pipeline import Memory, Table, columns_of, looked
 from nanclean.reading import Reading
 from nanclean.statistics import Figures
 
@@ -33,27 +35,43 @@ def zeros_under(
     if not rows or not suspects:
         return {}
     alive = {(i, j) for i in rows for j in suspects if len(rows[i]) <= figures[j]["zero"]}
-    for refuted in table.engine.map(partial(_refuted, reading, table.memory, rows, alive), table.source.splits()):
-        alive -= refuted
+    share(table.engine, table.source)
+    groups = table.source.column_groups(sorted({j for _, j in alive}))
+    look = Refuting(reading, table.memory, rows, alive, groups)
+    refuted: set[tuple[int, int]] = looked(table.engine, table.source, look, lambda split: None)
+    alive -= refuted
     return {i: sorted(j for i_, j in alive if i_ == i) for i in rows if any(i_ == i for i_, _ in alive)}
 
 
-def _refuted(
-    reading: Reading, memory: Memory, rows: Mapping[int, np.ndarray], pairs: set[tuple[int, int]], split: Split
-) -> set[tuple[int, int]]:
-    """The pairs of which a row of this split shows that the second column is not 0 there."""
-    refuted: set[tuple[int, int]] = set()
-    for batch, columns in columns_of(reading, memory, split, sorted({j for _, j in pairs})):
-        numbers = batch.numbers(np.arange(batch.rows))
-        if not numbers.size:
-            continue
-        for i, all_ in rows.items():
-            inside = all_[(all_ >= numbers[0]) & (all_ <= numbers[-1])]
-            at = np.searchsorted(numbers, inside)
-            for _, j in (pair for pair in pairs if pair[0] == i):
-                if at.size and not _all_zero(columns[j], at):
-                    refuted.add((i, j))
-    return refuted
+@dataclass(frozen=True)
+class Refuting:
+    """The look for pairs of which some row shows that the second column is not 0 there."""
+
+    reading: Reading
+    memory: Memory
+    rows: Mapping[int, np.ndarray]
+    pairs: Set[tuple[int, int]]
+    groups: Sequence[Sequence[int]]
+    size: int = 0
+
+    def fresh(self) -> set[tuple[int, int]]:
+        return set()
+
+    def merge(self, state: set[tuple[int, int]], other: set[tuple[int, int]]) -> None:
+        state |= other
+
+    def see(self, state: set[tuple[int, int]], piece: Split) -> None:
+        groups = (columns_of(self.reading, self.memory, piece, group) for group in self.groups)
+        for batch, columns in chain.from_iterable(groups):
+            numbers = batch.numbers(np.arange(batch.rows))
+            if not numbers.size:
+                continue
+            for i, all_ in self.rows.items():
+                inside = all_[(all_ >= numbers[0]) & (all_ <= numbers[-1])]
+                at = np.searchsorted(numbers, inside)
+                for _, j in (pair for pair in self.pairs if pair[0] == i and pair[1] in columns):
+                    if at.size and not _all_zero(columns[j], at):
+                        state.add((i, j))
 
 
 def _all_zero(column: Column, rows: np.ndarray) -> bool:

@@ -6,17 +6,20 @@ The bits count: -0.0 is not 0.0, one NaN is not another, and null is not empty. 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 
 from nanclean.batch import Raw
+from nanclean.cells import packed
 from nanclean.column import Mask, bits_to_mask
 from nanclean.typed import is_list, plain
 
 BLOCK = 1 << 14
-"""Cells that are mixed in one go: what is made of them stays in the cache."""
+"""Cells (or bytes of text) that are mixed in one go: what is made of them stays in the cache."""
 LONG = 64
 """Bytes of text that are taken eight by eight; what is longer has a digest."""
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
@@ -34,22 +37,129 @@ class Checksum:
 
     cells: int = 0
     state: int = 0
+    """Of cells that have a number each."""
+    text: Stream = field(default_factory=lambda: Stream())
+    """Of cells of text: all their bytes one after the other. To give each cell a number takes three times as long."""
+    lengths: Stream = field(default_factory=lambda: Stream())
+    """Where the cells of text end, and which are null."""
 
     def add(self, raw: Raw) -> None:
         """Take in further cells."""
         powers = _powers()
         for at in range(0, len(raw), BLOCK):
-            found = hashes(raw[at : at + BLOCK])
+            cells = _stored(raw[at : at + BLOCK])
+            if isinstance(cells, pa.Array) and (pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)):
+                data, lengths = _spelled(cells)
+                self.text.add(data)
+                self.lengths.add(lengths)
+                self.cells += lengths.size
+                continue
+            found = hashes(cells)
             found *= powers[BLOCK - found.size :]
             self._append(found.size, int(found.sum(dtype=np.uint64)))
 
     def merge(self, other: Checksum) -> None:
         """Take in the cells that follow."""
         self._append(other.cells, other.state)
+        self.text.merge(other.text, 1)
+        self.lengths.merge(other.lengths, 4)
 
     def _append(self, cells: int, state: int) -> None:
-        self.state = (self.state * pow(_STEP, cells, 1 << 64) + state) & _MASK
+        self.state = (self.state * pow(_STEP, cells, 1 << 64) + state) & _MASK if self.state else state
         self.cells += cells
+
+
+@dataclass
+class Stream:
+    """Of integers in their order, 8 or 32 bits each: as a polynomial modulo 2**64, and as bytes, by their CRC-32.
+
+    The one forgets what is moved by a large power of two, the other is short: what one misses, the other sees.
+    """
+
+    size: int = 0
+    """Bytes."""
+    state: int = 0
+    crc: int = 0
+
+    def add(self, items: np.ndarray) -> None:
+        """Take in further ones."""
+        powers = _powers().view(np.int64)
+        for at in range(0, items.size, BLOCK):
+            some = items[at : at + BLOCK]
+            terms = np.multiply(some, powers[BLOCK - some.size :], dtype=np.int64)
+            self._append(some.size, int(terms.sum()))
+        self.crc = zlib.crc32(items.data, self.crc)
+        self.size += items.nbytes
+
+    def merge(self, other: Stream, width: int) -> None:
+        """Take in those that follow, of so many bytes each."""
+        self._append(other.size // width, other.state)
+        self.crc = other.crc ^ (_product(self.crc, _shift(other.size)) if self.size else 0)
+        self.size += other.size
+
+    def _append(self, items: int, state: int) -> None:
+        self.state = (self.state * pow(_STEP, items, 1 << 64) + state) & _MASK
+
+
+def _stored(raw: Raw) -> Raw:
+    """As what it is stored as, where that may be text."""
+    if isinstance(raw, pa.Array):
+        return plain(raw)
+    if raw.ndim == 1 and raw.dtype.kind == "T":
+        from nanclean.typed import arrow_of
+
+        return arrow_of(raw)
+    return raw
+
+
+def _spelled(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """The bytes of cells of text, uint8, and how many each has, int32; -1 for a null."""
+    null = bits_to_mask(array)
+    data, starts, lengths = _spans(array)
+    if null is not None and lengths[null].any():  # what stands under a null means nothing
+        data, starts, lengths = _spans(array.take(packed(np.flatnonzero(~null))))
+        of_all = np.zeros(null.size, lengths.dtype)
+        of_all[~null] = lengths
+        lengths = of_all
+    begin = int(starts[0]) if starts.size else 0
+    data = data[begin : begin + int(lengths.sum())]
+    lengths = lengths.astype(np.int32)  # of cells of 4 GB and more the bytes tell the rest
+    if null is not None:
+        lengths[null] = -1
+    return data, lengths
+
+
+def _product(one: int, other: int) -> int:
+    """Of two polynomials modulo that of CRC-32, whose bits stand in reverse."""
+    found = 0
+    while other:
+        if other & _ONE:
+            found ^= one
+        other = (other << 1) & 0xFFFFFFFF
+        one = (one >> 1) ^ 0xEDB88320 if one & 1 else one >> 1
+    return found
+
+
+_ONE = 1 << 31
+"""The polynomial 1."""
+
+
+@lru_cache(1024)
+def _shift(size: int) -> int:
+    """The power of x that moves a CRC-32 in front of so many bytes."""
+    found, square = _ONE, _ONE >> 8
+    while size:
+        if size & 1:
+            found = _product(found, square)
+        size >>= 1
+        if size:
+            square = _square(square)
+    return found
+
+
+@lru_cache(64)
+def _square(one: int) -> int:
+    return _product(one, one)
 
 
 def _powers() -> np.ndarray:
@@ -201,18 +311,25 @@ def _combined(cells: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 def _of_text(array: pa.Array, null: Mask | None) -> np.ndarray:
     """Text or bytes of any length: eight bytes at a time, of all cells that have so many."""
+    data, starts, lengths = _spans(array)
+    if null is not None:
+        lengths = np.where(null, 0, lengths)
+    return _of_spans(data, starts, lengths)
+
+
+def _spans(array: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bytes, and where in them the cells start and how long they are; under a null, any."""
     large = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
     if not (large or pa.types.is_string(array.type) or pa.types.is_binary(array.type)):
         array = array.cast(pa.large_binary())
         large = True
     _, buffer, data_buffer = array.buffers()
     dtype = np.dtype(np.int64 if large else np.int32)
+    if not len(array):
+        return np.empty(0, np.uint8), np.empty(0, dtype), np.empty(0, dtype)
     offsets = np.frombuffer(buffer, dtype, count=len(array) + 1, offset=array.offset * dtype.itemsize)
     data = np.frombuffer(b"" if data_buffer is None else data_buffer, np.uint8)
-    starts, lengths = offsets[:-1], np.diff(offsets)
-    if null is not None:
-        lengths = np.where(null, 0, lengths)
-    return _of_spans(data, starts, lengths)
+    return data, offsets[:-1], np.diff(offsets)
 
 
 def _of_spans(data: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:

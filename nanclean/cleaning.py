@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -58,7 +58,12 @@ class Sink:
             checksum = Checksum()
             checksum.add(column)
             checksums.append(checksum)
-        return Prepared(block.rows, self.target.encoded(block, columns), checksums)
+        size = sum(column.nbytes for column in columns)
+        return Prepared(block.rows, self.target.encoded(block, columns), checksums, size)
+
+    def numbered(self, batch: Batch) -> Batch:
+        """The rows of a batch, by the numbers that people find them by in the output."""
+        return batch
 
     def write(self, prepared: Prepared) -> None:
         """Write it, in the order of the rows."""
@@ -68,6 +73,14 @@ class Sink:
             mine.merge(theirs)
 
 
+class Writes(Protocol):
+    """What blocks are written with: a sink, or those of several files."""
+
+    def prepared(self, block: Block) -> Prepared: ...
+    def numbered(self, batch: Batch) -> Batch: ...
+    def write(self, prepared: Prepared) -> None: ...
+
+
 @dataclass
 class Prepared:
     """A piece of a file, and what it holds."""
@@ -75,6 +88,8 @@ class Prepared:
     rows: int
     piece: Any
     checksums: list[Checksum]
+    size: int
+    """About how many bytes it takes."""
 
 
 @dataclass
@@ -117,8 +132,8 @@ class Cleaning:
     rules: Sequence[Rule]
     wanted: Collection[str]
     """Columns that have to be looked into."""
-    out: Sink | None = None
-    rejects: Sink | None = None
+    out: Writes | None = None
+    rejects: Writes | None = None
     ragged: int | None = None
     """The rule that drops ragged records."""
     labels: Sequence[str] = ()
@@ -129,26 +144,37 @@ class Cleaning:
 
     def run(self) -> Outcome:
         """All rows. Raises what the rules raise; nothing is published here."""
+        return self._of(self.chain.over(self._split, lambda piece: piece.size))
+
+    def one(self, split: Split) -> Outcome:
+        """The rows of one split, where no rule needs those above."""
+        return self._of(self._split(split, {}))
+
+    def _of(self, pieces: Iterable[Piece]) -> Outcome:
         outcome = Outcome(classes={label: Classes() for label in self.labels})
         if self.features and self.overlap is None:
             outcome.fingerprint = Fingerprint()
         outcome.overlap = self.overlap
-        for piece, split in self.chain.over(self._split):
-            outcome.starts[split.index] = outcome.kept
-            outcome.tally.merge(piece.tally)
-            for name in ("rows", "kept", "rejected", "ragged"):
-                setattr(outcome, name, getattr(outcome, name) + getattr(piece, name))
-            for label, classes in piece.classes.items():
-                self._count(outcome.classes[label], classes, label)
-            if outcome.fingerprint is not None and piece.fingerprint is not None:
-                outcome.fingerprint.merge(piece.fingerprint)
-            if outcome.overlap is not None and piece.overlap is not None:
-                outcome.overlap.merge(piece.overlap)
+        for piece in pieces:
+            self.take(outcome, piece, piece.split)
             for sink, prepared in ((self.out, piece.prepared), (self.rejects, piece.set_aside)):
                 for each in prepared:
                     assert sink is not None
                     sink.write(each)
         return outcome
+
+    def take(self, outcome: Outcome, piece: Piece | Outcome, split: int) -> None:
+        """Count what has become of more rows, which are of a split."""
+        outcome.starts.setdefault(split, outcome.kept)
+        outcome.tally.merge(piece.tally)
+        for name in ("rows", "kept", "rejected", "ragged"):
+            setattr(outcome, name, getattr(outcome, name) + getattr(piece, name))
+        for label, classes in piece.classes.items():
+            self._count(outcome.classes[label], classes, label)
+        if outcome.fingerprint is not None and piece.fingerprint is not None:
+            outcome.fingerprint.merge(piece.fingerprint)
+        if outcome.overlap is not None and piece.overlap is not None:
+            outcome.overlap.merge(piece.overlap)
 
     def _count(self, into: Classes, classes: Classes, label: str) -> None:
         into.merge(classes)
@@ -158,15 +184,11 @@ class Cleaning:
                 hint="leave rows_dropped_per_class out of [budget]",
             )
 
-    def _split(self, split: Split, carries: Carries) -> Piece:
-        """One split, from reading to what is to be written."""
-        piece = Piece(classes={label: Classes() for label in self.labels})
-        if self.features:
-            if self.overlap is None:
-                piece.fingerprint = Fingerprint()
-            else:
-                piece.overlap = Overlap(self.overlap.known, self.overlap.complete)
+    def _split(self, split: Split, carries: Carries) -> Iterator[Piece]:
+        """One split, from reading to what is to be written, block by block."""
+        yield Piece(split.index)
         for block in self.chain.blocks(split, self.wanted):
+            piece = Piece(split.index, classes={label: Classes() for label in self.labels})
             self._look(piece, block)
             after, rejected = run(self.steps, block, carries, piece.tally)
             lost = 0 if block.batch.ragged is None else len(block.batch.ragged)
@@ -179,11 +201,15 @@ class Cleaning:
                 piece.prepared.append(self.out.prepared(after))
             if self.rejects is not None and (rejected or lost):
                 piece.set_aside += [self.rejects.prepared(each) for each in self._rejected(block, rejected)]
-        return piece
+            yield piece
 
     def _look(self, piece: Piece, block: Block) -> None:
         if not self.features or not block.rows:
             return
+        if self.overlap is None:
+            piece.fingerprint = Fingerprint()
+        else:
+            piece.overlap = Overlap(self.overlap.known, self.overlap.complete)
         found = row_hashes({name: block.columns[name].view for name in self.features}, self.features)
         for each in (piece.fingerprint, piece.overlap):
             if each is not None:
@@ -216,12 +242,13 @@ class Cleaning:
     def _tags(self, number: int) -> tuple[str, str, str]:
         step = self.steps[number]
         reason = "every row" if step.find is None else str(step.find)
-        return str(self.rules[step.rule]), step.column, reason
+        return str(self.rules[step.rule]), "" if step.of_rows else step.column, reason
 
     def _tagged(self, block: Block, rows: np.ndarray, texts: Sequence[pa.Array]) -> Block:
         """With the columns that tell why."""
         columns = dict(block.columns)
-        numbers = block.batch.numbers(rows) + 1
+        assert self.rejects is not None
+        numbers = self.rejects.numbered(block.batch).numbers(rows) + 1
         tags: list[Column] = [Numbers(type="integer", rows=len(rows), cells=len(rows), values=numbers)]
         tags += [_text(text) for text in texts]
         for name, column in zip(tag_names(list(columns)), tags, strict=True):
@@ -232,28 +259,51 @@ class Cleaning:
         """Records with too few or too many cells: which cell belongs where is not known, so all is in `_value`."""
         assert self.ragged is not None
         assert block.batch.ragged is not None
+        assert self.rejects is not None
+        ragged = self.rejects.numbered(block.batch).ragged
+        assert ragged is not None
         found = self.chain.source.records(block.batch)
         n = len(block.batch.ragged)
         nothing = self.chain.source.nothing()
         raws: list[Raw] = [pa.nulls(n, raw.type) for raw in nothing.columns if isinstance(raw, pa.Array)]
-        batch = Batch(0, n, raws)
+        batch = Batch(block.batch.start, n, raws)
         columns: dict[str, Held] = {
             name: Held(Values(type="text", rows=n, cells=n, absent=np.ones(n, dtype=bool), array=raw), i)
             for i, (name, raw) in enumerate(zip(self.chain.names, raws, strict=True))
         }
         rule = strings([str(self.rules[self.ragged])]).take(packed(np.zeros(n, np.int64)))
         reason = strings(["ragged"]).take(packed(np.zeros(n, np.int64)))
-        tags: list[Column] = [Numbers(type="integer", rows=n, cells=n, values=block.batch.ragged + 1)]
+        tags: list[Column] = [Numbers(type="integer", rows=n, cells=n, values=ragged + 1)]
         tags += [_text(each) for each in (rule, pa.nulls(n, pa.string()), strings(found), reason)]
         for name, column in zip(tag_names(list(columns)), tags, strict=True):
             columns[name] = Held(column, None)
         return Block(batch, columns)
 
 
+@dataclass(frozen=True)
+class Hashing:
+    """The look that makes a fingerprint of some columns as they were read."""
+
+    features: Sequence[str]
+    size: int = 0
+
+    def fresh(self) -> Fingerprint:
+        return Fingerprint()
+
+    def merge(self, state: Fingerprint, other: Fingerprint) -> None:
+        state.merge(other)
+
+    def see(self, state: Fingerprint, blocks: Iterable[Block], carries: Carries) -> None:
+        for block in blocks:
+            if block.rows:
+                state.add(row_hashes({name: block.columns[name].view for name in self.features}, self.features))
+
+
 @dataclass
 class Piece:
-    """What became of the rows of one split."""
+    """What became of some rows of one split."""
 
+    split: int
     tally: Tally = field(default_factory=Tally)
     rows: int = 0
     kept: int = 0
@@ -264,6 +314,11 @@ class Piece:
     classes: dict[str, Classes] = field(default_factory=dict)
     fingerprint: Fingerprint | None = None
     overlap: Overlap | None = None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes are held until it is written."""
+        return sum(prepared.size for prepared in (*self.prepared, *self.set_aside))
 
 
 def tag_names(names: Collection[str]) -> list[str]:

@@ -24,6 +24,12 @@ SMALL = 65_536
 """A table of so many values is cheaper than bins and another look."""
 KEPT = 1 << 22
 """A bin with more values than this is divided, not kept."""
+VALUE = 8
+"""Bytes that a kept value takes at most. (They are sorted one column after the other.)"""
+FORGOTTEN = 1 << 6
+"""More values than this are not kept when they have answered every question."""
+FINER = 14
+"""Powers of two of bins that a bin is divided into."""
 
 
 # --- Layouts: monotone functions from values to the bins 0 … bins + 1; the first and the last are open ends
@@ -210,11 +216,14 @@ def _hashed(values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 class Pile:
-    """Tables to be added up: united when they have grown, so that memory stays in proportion."""
+    """Values to be sorted and counted: united when they have grown, so that memory stays in proportion."""
 
     def __init__(self) -> None:
         self.tables: list[Table] = []
         self.size = 0
+        """Different values in the tables, some of them in several."""
+        self.raw: list[np.ndarray] = []
+        """Values that are few for sure, as they came: in their own dtype they take a quarter of a table."""
 
     def add(self, table: Table) -> None:
         self.tables.append(table)
@@ -222,12 +231,22 @@ class Pile:
         if len(self.tables) > 1 and self.size > max(4 * self.tables[0].values.size, SMALL):
             self.table()
 
+    def keep(self, values: np.ndarray) -> None:
+        """Add values that have a limit already."""
+        self.raw.append(values)
+
     def merge(self, other: Pile) -> None:
+        self.raw += other.raw
         for table in other.tables:
             self.add(table)
 
     def table(self) -> Table:
         """The sum of all."""
+        if self.raw:
+            kinds = {values.dtype for values in self.raw}
+            raw = self.raw if len(kinds) == 1 else [values.astype(np.float64) for values in self.raw]
+            self.raw = []
+            self.tables.append(Table.of(np.concatenate(raw)))
         if not self.tables:
             return Table(np.empty(0), np.empty(0, np.int64))
         united = Table.union(self.tables)
@@ -237,6 +256,8 @@ class Pile:
 
 # --- Bins
 
+NONE = np.empty(0, np.int32)
+
 
 @dataclass
 class Bins:
@@ -244,10 +265,10 @@ class Bins:
 
     layout: Layout
     counts: np.ndarray
-    kept: dict[int, None] = field(default_factory=dict)
+    kept: np.ndarray = field(default_factory=lambda: NONE)
     """The bins whose values are in the pile, from the looks before."""
     pile: Pile = field(default_factory=Pile)
-    opening: dict[int, None] = field(default_factory=dict)
+    opening: np.ndarray = field(default_factory=lambda: NONE)
     """The bins whose values this look puts into the pile."""
     divided: dict[int, Bins] = field(default_factory=dict)
     settled: bool = False
@@ -285,7 +306,8 @@ class Bins:
 
     def _lookup(self) -> np.ndarray:
         lut = np.zeros(self.layout.bins + 2, dtype=bool)
-        lut[[*self.opening, *(n for n, finer in self.divided.items() if not finer.idle)]] = True
+        lut[self.opening] = True
+        lut[[n for n, finer in self.divided.items() if not finer.idle]] = True
         return lut
 
     def _open(self, values: np.ndarray, bins: np.ndarray) -> None:
@@ -296,7 +318,7 @@ class Bins:
             finer.add(values[here])
             values, bins = values[~here], bins[~here]
         if values.size:
-            self.pile.add(Table.of(values))
+            self.pile.keep(values)
 
     def merge(self, other: Self) -> None:
         """Add a piece of the same look. Counts that are complete already are the same in all pieces."""
@@ -306,20 +328,44 @@ class Bins:
         for number, finer in other.divided.items():
             self.divided[number].merge(finer)
 
-    def again(self, wanted: Iterable[Path], dtype: np.dtype) -> Self:
-        """For the next look: the same, complete, with more bins open."""
-        after = type(self)(self.layout, self.counts, {**self.kept, **self.opening}, self.pile, settled=True)
+    def again(self, wanted: Iterable[Path], dtype: np.dtype, most: int | None = None) -> Self:
+        """For the next look: the same, complete, with more bins open.
+
+        most: how many values may be kept; the fullest bins are divided until the others fit. (A bin that has hardly
+        more values than it would be divided into is always kept.)
+        """
+        after = type(self)(self.layout, self.counts, np.concatenate([self.kept, self.opening]), self.pile, settled=True)
         inner: dict[int, list[Path]] = {}
+        here: list[int] = []
         for number, *rest in wanted:
             if rest:
                 inner.setdefault(number, []).append(tuple(rest))
-            elif self.counts[number] <= KEPT:
-                after.opening[number] = None
+            else:
+                here.append(number)
+        here.sort(key=lambda number: (self.counts[number], number))
+        opening: list[int] = []
+        kept = 0
+        for number in here:
+            kept += int(self.counts[number])
+            fits = most is None or kept <= most or self.counts[number] <= 2 << FINER
+            if fits and self.counts[number] <= KEPT:
+                opening.append(number)
             else:
                 after.divided[number] = Bins.empty(_divide(self.layout, number, dtype))
+        after.opening = np.array(opening, np.int32)
         for number, finer in self.divided.items():
-            after.divided[number] = finer.again(inner.get(number, ()), dtype)
+            after.divided[number] = finer.again(inner.get(number, ()), dtype, most)
         return after
+
+    @property
+    def keeps(self) -> int:
+        """How many values this look puts into piles."""
+        return int(self.counts[self.opening].sum()) + sum(finer.keeps for finer in self.divided.values())
+
+    @property
+    def size(self) -> int:
+        """Bytes of the bins that are counted in this look."""
+        return (0 if self.settled else self.counts.nbytes) + sum(finer.size for finer in self.divided.values())
 
     def fresh(self) -> Self:
         """As this, without what the present look has added: for another worker."""
@@ -329,15 +375,20 @@ class Bins:
         again.divided = {number: finer.fresh() for number, finer in self.divided.items()}
         return again
 
+    def forgotten(self) -> Bins:
+        """The counts without the values that were kept, if these are many."""
+        kept = self.pile.size + sum(values.size for values in self.pile.raw)
+        return Bins(self.layout, self.counts, settled=True) if kept > FORGOTTEN or self.divided else self
+
     @property
     def idle(self) -> bool:
         """Nothing of this look concerns these bins."""
-        return self.settled and not self.opening and all(finer.idle for finer in self.divided.values())
+        return self.settled and not self.opening.size and all(finer.idle for finer in self.divided.values())
 
     @property
-    def known(self) -> set[int]:
+    def known(self) -> np.ndarray:
         """The bins that need not be opened."""
-        return {*self.kept, *self.opening, *self.divided}
+        return np.concatenate([self.kept, self.opening, np.array(list(self.divided), np.int32)])
 
 
 Path = tuple[int, ...]
@@ -350,5 +401,5 @@ def _divide(layout: Layout, number: int, dtype: np.dtype) -> Layout:
     if dtype.kind not in "iu":
         low, high = np.maximum(low, -np.finfo(np.float64).max), np.minimum(high, np.finfo(np.float64).max)
     first, last = int(ordered_keys(low)[0]), int(ordered_keys(high)[0])
-    shift = max((last - first).bit_length() - 14, 0)
+    shift = max((last - first).bit_length() - FINER, 0)
     return Keys(first, shift, ((last - first) >> shift) + 1)

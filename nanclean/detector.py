@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nanclean.format import Facts
 
 Severity = Literal["error", "warning", "info"]
+Scope = Literal["cell", "row", "table"]
 Figures = Mapping[str, Any]
 """What was measured of one column, by the names of the report and a few more."""
 
@@ -53,6 +54,52 @@ class Hits(Protocol):
         """The bad rows as runs [first, last], from 1; None where they are too many."""
 
 
+class Bulky(Protocol):
+    """Something that takes room."""
+
+    @property
+    def size(self) -> int:
+        """About how many bytes."""
+
+
+Sized = TypeVar("Sized", bound=Bulky)
+
+
+class Rows(Protocol):
+    """A table that can be looked at again and again: what a detector of scope "row" searches."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Those that a row is judged by."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the whole run may take."""
+
+    def look(self, work: Callable[[Any], Sized], only: frozenset[int] | None = None) -> Iterator[tuple[Sized, int]]:
+        """What some work makes of each block, in their order, with the index of its split. No block is empty.
+
+        only: the splits that somebody wants to see. None: all. The work may be done in another process.
+        """
+
+
+class Marked(Protocol):
+    """Rows that were found, by record number. There may be more of them than memory holds."""
+
+    count: int
+    rows: int
+    """All rows that were looked at."""
+
+    def between(self, first: int, last: int) -> np.ndarray:
+        """int64, ascending: those from a row to another, both included."""
+
+    def values(self, rows: list[int]) -> Sequence[Any]:
+        """What there is to say of some of them."""
+
+    def hits(self) -> Any:
+        """All of them as `Hits`."""
+
+
 @dataclass(frozen=True)
 class Telling:
     """What there is to say about the bad cells of one column.
@@ -77,6 +124,8 @@ class Verdict:
     of: int | None = None
     rows: tuple[int, ...] = ()
     """The first five, from 0."""
+    severity: Severity | None = None
+    """Overrides that of a built-in check, where it depends on what was found."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +133,13 @@ class Detector(Part):
     """Finds one kind of bad cell. Frozen and pure: settings of the user, and numbers that `fit` learned.
 
     For each column: `survey` (once for the table), `fit`, `suspects`; then, block by block, `touches` and `mask`;
-    at the end `tell`. A detector of scope "table" has `judge` instead of all that.
+    at the end `tell`. A detector of scope "table" has `judge` instead of all that. One of scope "row" judges rows by
+    several columns together, and against other rows: `over`, `search`, `tell`.
     """
 
-    scope: ClassVar[Literal["cell", "table"]] = "cell"
+    scope: ClassVar[Scope] = "cell"
     whole: ClassVar[bool] = False
-    """Scope "table": one verdict about the table and none about its columns."""
+    """Scope "table": a rule for it is about the table as a whole, and names no column."""
     needs: ClassVar[tuple[str, ...]] = ()
     """Figures that `fit` and `suspects` read. None: the mask can run in the first look."""
     applies: ClassVar[frozenset[str]] = EVERYTHING
@@ -149,6 +199,19 @@ class Detector(Part):
 
         Without `values` it names no value from the data.
         """
+        raise NotImplementedError
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Scope "row": the columns that a row is judged by. Asked after `over`."""
+        return ()
+
+    def over(self, columns: Sequence[str]) -> Self:
+        """Scope "row": a copy that knows the columns that a row is judged by."""
+        return self
+
+    def search(self, rows: Rows) -> Marked:
+        """Scope "row": the rows that are bad. Asked after `over`."""
         raise NotImplementedError
 
     def judge(self, facts: Facts, columns: Sequence[Figures], values: bool = True) -> Iterable[Verdict]:

@@ -42,9 +42,10 @@ class Dataset:
 
     def opened(self, wanted: Mapping[int, Sequence[Path]]) -> dict[int, NumberStatistics]:
         """Some columns after one more look, with these of their bins open."""
-        look = Profile({i: _asking(self.columns[i], paths) for i, paths in wanted.items() if paths})
+        asking = {i: paths for i, paths in wanted.items() if paths}
+        look = Profile({i: _asking(self.columns[i], paths) for i, paths in asking.items()})
         if look.columns:
-            self.table.again(look, self.reading)
+            look = self.table.again(look, self.reading)
         return {i: statistics for i, statistics in look.columns.items() if isinstance(statistics, NumberStatistics)}
 
 
@@ -69,9 +70,11 @@ def _asking(statistics: NumberStatistics, paths: Iterable[Path]) -> NumberStatis
 def _snapshot(bins: Bins) -> Bins:
     """A copy whose next looks leave this one as it is."""
     pile = Pile()
-    pile.tables, pile.size = list(bins.pile.tables), bins.pile.size
+    pile.add(bins.pile.table())
     divided = {number: _snapshot(finer) for number, finer in bins.divided.items()}
-    return Bins(bins.layout, bins.counts, {**bins.kept, **bins.opening}, pile, {}, divided, settled=True)
+    return Bins(
+        bins.layout, bins.counts, np.concatenate([bins.kept, bins.opening]), pile, divided=divided, settled=True
+    )
 
 
 def _grown(bins: Bins, after: Bins) -> Bins:

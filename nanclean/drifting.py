@@ -74,7 +74,7 @@ class Now:
     def where(self, hits: Hits) -> tuple[list[str], list[int] | None]:
         """The places of the first of them, for people, and their lines."""
         lines = self.source.lines(hits.first)
-        return (self.source.where(hits.first) if lines is None else [f"line {line}" for line in lines]), lines
+        return (self.source.where(hits.first) if lines is None else self.source.on_lines(hits.first, lines)), lines
 
 
 def _is_changed(old: Known, new: Known, lexical: bool) -> bool:

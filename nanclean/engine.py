@@ -1,25 +1,93 @@
-"""What an engine is: an ordered map over the splits of a source, with a bounded number under way."""
+"""What an engine is: it runs one function over the splits of a source, with a bounded number under way."""
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from nanclean.format import Source
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
+State = TypeVar("State")
+Seen = TypeVar("Seen", contravariant=True)
+
+
+WRITING = 72 << 20
+"""Bytes of a worker that changes, checks and writes what it has read (measured)."""
+
+
+class Look(Protocol[Seen, State]):
+    """Measuring that can be shared out. States merge in any order to the same."""
+
+    @property
+    def size(self) -> int:
+        """About how many bytes a state takes."""
+        ...
+
+    def fresh(self) -> State:
+        """An empty state, for one more worker."""
+        ...
+
+    def see(self, state: State, piece: Seen) -> None:
+        """Take a piece into a state."""
+        ...
+
+    def merge(self, state: State, other: State) -> None:
+        """Take in what another worker has seen; `other` is not used afterwards."""
+        ...
 
 
 class Engine(Protocol):
     """Runs one function over many pieces. It knows nothing about data."""
 
+    apart: bool
+    """Whether the work is done in other processes: what it changes in its pieces is not seen here."""
     jobs: int
+    memory: int
+    """Bytes that all of it may take; of one that works apart, each worker."""
+
+    def room(self, state: int = 0) -> int:
+        """Bytes that a worker may use, beside a state of so many."""
+        ...
+
+    def alone(self) -> Engine:
+        """One that works on a piece after the other in this process, for rules that need the rows above."""
+        ...
 
     def map(self, work: Callable[[Work], Result], pieces: Iterable[Work]) -> Iterator[Result]:
         """The results in the order of the pieces, whoever finishes first. The first failure is raised as it was."""
         ...
+
+    def stream(
+        self, work: Callable[[Work], Iterable[Result]], pieces: Iterable[Work], size: Callable[[Result], int]
+    ) -> Iterator[Result]:
+        """The same for work that gives many results, of so many bytes each; those that wait are bounded."""
+        ...
+
+    def fold(self, look: Look[Work, State], pieces: Iterable[Work], seen: Callable[[Work], None]) -> State:
+        """What a look makes of all pieces. `seen` is told, in this thread, of each that is done, in any order."""
+        ...
+
+    def told(self) -> dict[str, Any] | None:
+        """What the report says of other processes that have worked."""
+        ...
+
+    def close(self) -> None:
+        """Let go of workers, and stop those that were started for it."""
+        ...
+
+
+def share(engine: Engine, source: Source, state: int = 0, *, writing: bool = False) -> None:
+    """Tell a source how much memory its readers have, each beside a state of so many bytes.
+
+    writing: what is read is changed, checked and written, so that there is more of it.
+    """
+    room = engine.room(state + WRITING) // 2 if writing else engine.room(state)
+    source.room, source.largest = room, engine.memory // 2
 
 
 def in_order(
@@ -31,42 +99,3 @@ def in_order(
     while under_way:
         yield result(under_way.popleft())
         under_way.extend(submit(piece) for piece in islice(todo, 1))
-
-
-def usable_cores() -> int:
-    """How many cores this process may use: affinity, control groups and Slurm are respected."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    slurm = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    if slurm.isdigit() and int(slurm):
-        cores = min(cores, int(slurm))
-    quota = _quota()
-    return max(min(cores, quota) if quota else cores, 1)
-
-
-def _quota() -> int | None:
-    """Whole cores that the control group (version 2, then 1) grants."""
-    try:
-        with open("/sys/fs/cgroup/cpu.max") as file:
-            quota, period = file.read().split()
-        return None if quota == "max" else max(int(quota) // int(period), 1)
-    except (OSError, ValueError):
-        pass
-    try:
-        with open("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") as file:
-            granted = int(file.read())
-        with open("/sys/fs/cgroup/cpu/cpu.cfs_period_us") as file:
-            return max(granted // int(file.read()), 1) if granted > 0 else None
-    except (OSError, ValueError):
-        return None
-
-
-def usable_memory() -> int:
-    """A quarter of the memory that this process may use, at most 2 GB, in bytes."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 8 << 30
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            with open(path) as file:
-                total = min(total, int(file.read()))
-        except (OSError, ValueError):
-            continue
-    return min(total // 4, 2 << 30)

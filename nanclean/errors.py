@@ -54,6 +54,12 @@ class OutputError(NancleanError):
     exit_code = 3
 
 
+class EngineError(NancleanError):
+    """The cluster that was to do the work could not: it is not there, or has lost too many workers."""
+
+    exit_code = 3
+
+
 class RecipeError(NancleanError):
     """The recipe is wrong, or does not fit the data."""
 

@@ -130,7 +130,7 @@ def _total(whole: np.ndarray) -> float:
     """The sum of whole quanta. Every partial sum is below 2**52 of them, so any way of adding is exact; the dot
     product is the fastest."""
     ones = _ones()
-    if whole.size == BLOCK:
+    if whole.size == 2 * DOT:
         return float(np.dot(whole[:DOT], ones)) + float(np.dot(whole[DOT:], ones))
     first, second = whole[:DOT], whole[DOT:]
     return float(np.dot(first, ones[: first.size])) + float(np.dot(second, ones[: second.size]))

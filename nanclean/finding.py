@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from nanclean.detector import Figures, Hits, Severity, Verdict
+from nanclean.grammar import sentence, written
+from nanclean.part import Call
 from nanclean.policy import Check
 
 FIRST = 5
@@ -44,6 +47,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Runs of bad rows, first and last from 1, if they are few."""
     policy_line: str | None = None
     """Where the rule stands: `nanclean.toml:9`. None: built in, or an option."""
+    sampled: bool = False
+    """It is about a sample, and so are its counts and shares."""
     baseline: Literal["new", "worse", "known"] | None = None
     """How it compares with the baseline of `check --baseline`; known ones fail nothing. None: there was none."""
 
@@ -104,15 +109,63 @@ def of_column(
     )
 
 
+def of_rows(
+    check: Check,
+    hits: Hits,
+    rows: int,
+    where: Sequence[str] | None,
+    others: Sequence[str],
+    *,
+    values: bool = True,
+    lines: Sequence[int] | None = None,
+) -> Finding | None:
+    """The finding about rows that a check has found by several columns; None if there are none.
+
+    rows: how many were looked at. where: `hits.first` for people; others: the rows that they are held against.
+    """
+    read = sentence(check.text)
+    hint = written(read.columns, read.excepted, read.find, None, Call("drop"))
+    figures: dict[str, Any] = {"name": None, "count": rows, "tokens": {}, "hint": hint}
+    figures |= {"where": where or (), "others": others}
+    return of_column(check, figures, hits, values=values, where=where, lines=lines)
+
+
+SAMPLED = " (sampled)"
+
+
+def of_sample(finding: Finding) -> Finding:
+    """A finding of a sample, which says so in its first line, so that no renderer can leave it out."""
+    if finding.rule in ("policy", "source"):
+        return finding
+    first, *more = finding.message.split("\n")
+    return msgspec.structs.replace(finding, message="\n".join([first + SAMPLED, *more]), sampled=True)
+
+
+def bound(share: float, confidence: float) -> str:
+    """What a sample proves, as a line of evidence."""
+    return f"Of all rows at most {at_most(share)} are bad, with {100 * confidence:g} % confidence."
+
+
+def at_most(share: float) -> str:
+    """A share, rounded up to two digits: `0.023 %`."""
+    if not 0 < share < 1:
+        return f"{100 * share:g} %"
+    digits = 1 - math.floor(math.log10(100 * share))
+    return f"{min(math.ceil(100 * share * 10.0**digits) / 10.0**digits, 100):.10g} %"
+
+
 def of_verdict(
     check: Check, verdict: Verdict, *, where: Sequence[str] | None = None, lines: Sequence[int] | None = None
 ) -> Finding:
     """The finding of a verdict. where, lines: of `verdict.rows`."""
     count, of = verdict.count, verdict.of
+    severity = check.severity if count is None or of is None else check.judged(count, of)
+    if verdict.severity is not None and not check.settled:
+        severity = verdict.severity
     return Finding(
         rule=check.name or check.find.name,
         rule_text=check.text,
-        severity=check.severity if count is None or of is None else check.judged(count, of),
+        severity=severity,
         column=verdict.column,
         count=count,
         of=of,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Self
@@ -11,11 +11,11 @@ from typing import Any, Self
 import numpy as np
 
 from nanclean.block import Block
-from nanclean.chain import Chain
+from nanclean.chain import Carries, Chain
 from nanclean.column import Column, Numbers
-from nanclean.detector import Figures
+from nanclean.detector import Figures, Sized
 from nanclean.errors import RuleError
-from nanclean.format import Facts
+from nanclean.format import Facts, Split
 from nanclean.groups import MOST, keys
 from nanclean.groups import Key as GroupKey
 from nanclean.moments import FIGURES as MOMENTS
@@ -23,8 +23,9 @@ from nanclean.moments import Moments
 from nanclean.numbers import NumberStatistics, planned
 from nanclean.others import ValueStatistics
 from nanclean.patch import taken
+from nanclean.pipeline import TRAVELLING
 from nanclean.statistics import Statistics
-from nanclean.steps import NOT_FINITE, ROWS, Key, Step, act, by_rule
+from nanclean.steps import NOT_FINITE, ROWS, Key, Step, act, by_rule, run
 from nanclean.wording import quoted
 
 
@@ -45,7 +46,7 @@ def plan(steps: Iterable[Step]) -> list[Step]:
             if step.needs and step.measures & written:
                 measured = max(known[what] for what in step.measures) + 1
                 turn = max(turn, measured)
-            if step.counts and step.touches & written:
+            if (step.counts or step.of_rows) and step.touches & written:
                 turn = max(turn, max(known[what] for what in step.touches) + 1)
             answer.append(replace(step, turn=turn, measured=measured))
             for what in step.writes:
@@ -92,7 +93,23 @@ class Fit:
         hits = self._hits(steps, {key: step for key, step in due.items() if step.counts}, figures)
         for key, count in hits.items():
             figures[key] = {**figures[key], "hits": count}
-        return [step.fit(figures[step.key]) if step.key in due else step for step in steps]
+        steps = [step.fit(figures[step.key]) if step.key in due else step for step in steps]
+        return [self._searched(step, steps) if step.key in due and step.of_rows else step for step in steps]
+
+    def searched(self, steps: Sequence[Step]) -> list[Step]:
+        """Fitted steps, knowing which rows of this table they find."""
+        steps = list(steps)
+        for place, step in enumerate(steps):
+            if step.of_rows:
+                steps[place] = self._searched(step, steps)
+        return steps
+
+    def _searched(self, step: Step, steps: Sequence[Step]) -> Step:
+        assert step.find is not None
+        columns = tuple(name for name in step.find.columns if name in self.chain.names)
+        wanted = self._wanted(steps, {step.key: step})
+        above = [other for other in steps if other.rule < step.rule and other.settled and other.fix is not None]
+        return replace(step, marked=step.find.search(Left(self.chain, above, columns, wanted)))
 
     def _carried(self, step: Step, steps: Sequence[Step]) -> Figures | None:
         """The figures of a step, from those of the column as it was read, where each rule above tells what it does."""
@@ -130,20 +147,20 @@ class Fit:
             else:
                 asking[key] = replace(step, find=find)
         if asking:
-            work = partial(_counting, steps, asking)
-            none = dict.fromkeys(asking, 0)
-            counted: dict[Key, int] = self.chain.look(work, self._wanted(steps, asking), none, _add)
+            counted: dict[Key, int] = self.chain.look(Counting(steps, asking), self._wanted(steps, asking))
             hits.update(counted)
         return hits
 
     def _wanted(self, steps: Sequence[Step], due: Mapping[Key, Step]) -> set[str]:
         """The columns that have to be read for some steps."""
-        wanted = {name for step in due.values() for name in step.reads}
+        wanted = {name for step in due.values() for name in step.reads | step.searches}
         last, known = _last(due), -1
         while known < len(wanted):  # a column that one step needs brings in all other steps of that column
             known = len(wanted)
             for step in reversed(steps):
                 if not step.settled or step.rule >= last or step.fix is None:
+                    continue
+                if step.of_rows:
                     continue
                 if step.column in wanted or step.fix.drops or wanted & set(step.fix.adds()):
                     wanted |= step.reads
@@ -172,11 +189,16 @@ class Fit:
         sample = {} if block is None else _up_to(steps, due, block)
         whole = {key: self._measure(step, sample.get(key)) for key, step in due.items()}
         look: dict[Key, Measure] = dict(whole)
+        most = self.chain.engine.room() // 2
+        each = min(most, TRAVELLING) if self.chain.engine.apart else most
         while look:
-            asking = {key: due[key] for key in look}
-            look = self.chain.look(partial(_measuring, steps, asking, look), wanted, look, _merged)
-            whole |= look
-            look = {key: after for key, measure in look.items() if (after := measure.again()) is not None}
+            now = _parted(look, most)
+            found = self.chain.look(Measuring(steps, {key: due[key] for key in now}, now), wanted)
+            for key, measure in now.items():
+                measure.merge(found[key])
+            whole |= now
+            look = {key: measure for key, measure in look.items() if key not in now}
+            look |= {key: after for key, measure in now.items() if (after := measure.again(each)) is not None}
         for key, measure in whole.items():
             if measure.many:
                 fix = due[key].fix
@@ -198,6 +220,34 @@ class Fit:
         return Measure(make(), make, fix.grouped if fix is not None else None, {})
 
 
+@dataclass(frozen=True)
+class Left:
+    """The rows of a table as some rules leave them, to be searched."""
+
+    chain: Chain
+    steps: Sequence[Step]
+    columns: Sequence[str]
+    wanted: Collection[str]
+    """The columns that have to be read."""
+
+    @property
+    def memory(self) -> int:
+        return 2 * self.chain.engine.room()
+
+    def look(self, work: Callable[[Block], Sized], only: frozenset[int] | None = None) -> Iterator[tuple[Sized, int]]:
+        positions = [i for i, name in enumerate(self.chain.names) if name in self.wanted]
+
+        def found(split: Split, carries: Carries) -> Iterator[tuple[Sized, int]]:
+            if only is not None and split.index not in only and not self.chain.ordered:
+                return
+            for block in self.chain.reader.read(split, positions):
+                after, _ = run(self.steps, block, carries, prove=False)
+                if after.rows:
+                    yield work(after), split.index
+
+        return self.chain.over(found, lambda piece: piece[0].size)
+
+
 @dataclass
 class Measure:
     """The statistics of one step: of its column, and of each group in it."""
@@ -212,6 +262,21 @@ class Measure:
     first: bool = True
     done: tuple[Statistics | None, dict[GroupKey, Statistics]] = (None, {})
     """What earlier looks have settled."""
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes, groups that are still to come not counted."""
+        return sum(each.size for each in self._all())
+
+    @property
+    def keeps(self) -> int:
+        """About how many bytes the values may take that are kept to be sorted."""
+        return sum(each.keeps for each in self._all())
+
+    def _all(self) -> Iterator[Statistics]:
+        if self.statistics is not None:
+            yield self.statistics
+        yield from self.groups.values()
 
     def fresh(self) -> Self:
         """An empty one for another piece of the same look."""
@@ -249,17 +314,17 @@ class Measure:
         self.many |= other.many
         for name, group in other.groups.items():
             mine = self.groups.get(name)
-            if mine is None:
-                self.groups[name] = group
-            else:
-                mine.merge(group)
+            if mine is None:  # one of this process: what came from another knows less
+                mine = self.groups[name] = self.make()
+            mine.merge(group)
         if self.many or len(self.groups) > MOST:
             self.many, self.groups = True, {}
 
-    def again(self) -> Self | None:
-        """For another look, or None: settled."""
-        statistics = None if self.statistics is None else self.statistics.again()
-        groups = {name: after for name, each in self.groups.items() if (after := each.again()) is not None}
+    def again(self, most: int) -> Self | None:
+        """For another look, or None: settled. most: bytes that kept values may take."""
+        most //= 1 + len(self.groups)
+        statistics = None if self.statistics is None else self.statistics.again(most)
+        groups = {name: after for name, each in self.groups.items() if (after := each.again(most)) is not None}
         if statistics is None and not groups:
             return None
         settled, known = self.done
@@ -284,7 +349,7 @@ def _pruned(steps: Sequence[Step]) -> list[Step]:
     for step in steps:
         if step.settled and step.fix is not None and step.fix.removes:
             gone.setdefault(step.column, step.rule)
-    return [step for step in steps if step.rule <= gone.get(step.column, step.rule)]
+    return [step for step in steps if step.of_rows or step.rule <= gone.get(step.column, step.rule)]
 
 
 def _statistics(column: Column | None, rows: int, width: int, quantiles: Iterable[float]) -> Statistics:
@@ -324,46 +389,70 @@ def _up_to(steps: Sequence[Step], due: Mapping[Key, Step], block: Block) -> dict
     return found
 
 
-def _measuring(
-    steps: Sequence[Step], due: Mapping[Key, Step], look: Mapping[Key, Measure],
-    blocks: Iterable[Block], carries: dict[Key, dict[str, Any]],
-) -> dict[Key, Measure]:  # fmt: skip
-    """One split: run what is settled, measure what is due, leave the rest alone."""
-    piece = {key: measure.fresh() for key, measure in look.items()}
-    for block in blocks:
-        for rule, settled in _above(steps, due):
-            for step in rule:
-                if step.key in due and step.column in block.columns:
-                    piece[step.key].add(block.columns[step.column].view, block)
-            block, _ = act(settled, block, carries, prove=False)
-    return piece
+@dataclass(frozen=True)
+class Measuring:
+    """The look that measures what is due: in each split run what is settled, and leave the rest alone."""
+
+    steps: Sequence[Step]
+    due: Mapping[Key, Step]
+    measures: Mapping[Key, Measure]
+
+    @property
+    def size(self) -> int:
+        return sum(measure.size for measure in self.measures.values())
+
+    def fresh(self) -> dict[Key, Measure]:
+        return {key: measure.fresh() for key, measure in self.measures.items()}
+
+    def merge(self, state: dict[Key, Measure], other: dict[Key, Measure]) -> None:
+        for key, measure in other.items():
+            state[key].merge(measure)
+
+    def see(self, state: dict[Key, Measure], blocks: Iterable[Block], carries: Carries) -> None:
+        for block in blocks:
+            for rule, settled in _above(self.steps, self.due):
+                for step in rule:
+                    if step.key in self.due and step.column in block.columns:
+                        state[step.key].add(block.columns[step.column].view, block)
+                block, _ = act(settled, block, carries, prove=False)
 
 
-def _counting(
-    steps: Sequence[Step], due: Mapping[Key, Step], blocks: Iterable[Block], carries: dict[Key, dict[str, Any]]
-) -> dict[Key, int]:
-    counts = dict.fromkeys(due, 0)
-    for block in blocks:
-        for rule, settled in _above(steps, due):
-            for step in rule:
-                asked = due.get(step.key)
-                if asked is None or step.column not in block.columns:
-                    continue
-                view = block.columns[step.column].view
-                assert asked.find is not None
-                if view.rows and asked.find.touches(view):
-                    counts[step.key] += int(np.count_nonzero(asked.find.mask(view)))
-                    lists = asked.find.rows(view)
-                    counts[step.key] += 0 if lists is None else int(np.count_nonzero(lists))
-            block, _ = act(settled, block, carries, prove=False)
-    return counts
+@dataclass(frozen=True)
+class Counting:
+    """The look that counts what finds find."""
+
+    steps: Sequence[Step]
+    due: Mapping[Key, Step]
+    size: int = 0
+
+    def fresh(self) -> dict[Key, int]:
+        return dict.fromkeys(self.due, 0)
+
+    def merge(self, state: dict[Key, int], other: dict[Key, int]) -> None:
+        for key, count in other.items():
+            state[key] += count
+
+    def see(self, state: dict[Key, int], blocks: Iterable[Block], carries: Carries) -> None:
+        for block in blocks:
+            for rule, settled in _above(self.steps, self.due):
+                for step in rule:
+                    asked = self.due.get(step.key)
+                    if asked is None or step.column not in block.columns:
+                        continue
+                    view = block.columns[step.column].view
+                    assert asked.find is not None
+                    if view.rows and asked.find.touches(view):
+                        state[step.key] += int(np.count_nonzero(asked.find.mask(view)))
+                        lists = asked.find.rows(view)
+                        state[step.key] += 0 if lists is None else int(np.count_nonzero(lists))
+                block, _ = act(settled, block, carries, prove=False)
 
 
-def _add(one: dict[Key, int], other: dict[Key, int]) -> None:
-    for key, count in other.items():
-        one[key] += count
-
-
-def _merged(one: dict[Key, Measure], other: dict[Key, Measure]) -> None:
-    for key, measure in other.items():
-        one[key].merge(measure)
+def _parted(measures: Mapping[Key, Measure], most: int) -> dict[Key, Measure]:
+    """Those whose kept values fit, one at least."""
+    now: dict[Key, Measure] = {}
+    for key, measure in measures.items():
+        if not now or measure.keeps <= most:
+            now[key] = measure
+            most -= measure.keeps
+    return now

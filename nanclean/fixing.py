@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,16 +12,20 @@ import msgspec
 from nanclean import registry
 from nanclean.budget import demand
 from nanclean.chain import Chain
-from nanclean.cleaning import TAGS, Cleaning, Outcome, Sink, rejected_outs
+from nanclean.cleaning import TAGS, Cleaning, Hashing, Outcome, Sink, rejected_outs
 from nanclean.column import Column
-from nanclean.draft import Draft
+from nanclean.dataset import Dataset, Kind
+from nanclean.draft import Draft, DraftFolder
 from nanclean.drift import DECILES
+from nanclean.engine import Engine
 from nanclean.engines.local import Local
-from nanclean.errors import InputError, NancleanError, RecipeError
+from nanclean.errors import InputError, NancleanError, RecipeError, UsageError
+from nanclean.file import uncompressed
 from nanclean.fingerprint import MOST, Overlap
 from nanclean.fitting import Fit
+from nanclean.folder import FolderSink
 from nanclean.format import ReadOptions, Source
-from nanclean.outputs import Wish, copy, format_of, options_for, rejected_path, write_text
+from nanclean.outputs import Wish, copy, draft_of, format_of, is_alike, options_for, rejected_path, write_text
 from nanclean.pipeline import Progress
 from nanclean.policy import Policy
 from nanclean.recipe import Recipe, TrainedColumn
@@ -54,34 +59,42 @@ class Fixing:
     """To be applied. None: one is fitted."""
     command: str = "fix"
     started: float = field(default_factory=time.monotonic)
+    given: Engine | None = None
+    """Does the work. None: threads of this process."""
 
     def __post_init__(self) -> None:
         self.names = [field.name for field in self.source.fields]
-        self.engine = Local(self.jobs)
+        self.engine: Engine = self.given or Local(self.jobs, self.memory)
 
     # --- learning
 
     def fitted(self) -> Recipe:
         """The recipe of the policy for this data."""
+        self._refuse_differences()
         self.measure()
+        self._refuse_differences()
         self.decide()
         features = [name for name in self.names if self.policy.role(name) == "feature"]
-        outcome = Cleaning(self.chain(), (), self.policy.rules, set(features), features=features).run()
+        found = self.chain().look(Hashing(features), features) if features else None
         self.source.check()
-        return self._made(outcome)
+        return self._made(Outcome(fingerprint=found))
 
     def measure(self) -> None:
         """What the data are like before anything is changed."""
-        policy = self._foreseen() if self.recipe is None else self._as_trained(self.policy.without_rules(self.names))
-        self.scan = Scan(
-            self.source, policy, self.options.decimal, self.jobs, self.memory, self.values, self.progress,
-            quantiles=DECILES if self.recipe is None else (),
-        )  # fmt: skip
+        self.begin()
         if self.recipe is None and not self.source.lexical:  # types are known before the first row is read
             self.resolved = self._resolved([view(raw) for raw in self.source.nothing().columns])
         self.reading, self.profile = self.scan.measured()
         self.figures = dict(zip(self.names, self._all_figures(), strict=True))
         self.source.check()
+
+    def begin(self) -> None:
+        """Say what is to be measured; nothing is read."""
+        policy = self._foreseen() if self.recipe is None else self._as_trained(self.policy.without_rules(self.names))
+        self.scan = Scan(
+            self.source, policy, self.options.decimal, self.jobs, self.memory, self.values, self.progress,
+            quantiles=DECILES if self.recipe is None else (), engine=self.given,
+        )  # fmt: skip
 
     def _as_trained(self, policy: Policy) -> Policy:
         """Text is read as what it was in the training data: a column of a small file may look like something else."""
@@ -123,7 +136,9 @@ class Fixing:
         else:
             self.resolved = Resolved(self.recipe.steps, {}, self.recipe.ragged)
             self._refuse_ragged(self.recipe.ragged)
-            self.steps, self.passes = self.recipe.steps, 0
+            fit = Fit(self.chain(self.recipe.steps), self._figures_of, lambda: self.source.facts)
+            self.steps = fit.searched(self.recipe.steps)
+            self.passes = fit.chain.passes
 
     @property
     def ordered(self) -> bool:
@@ -188,17 +203,29 @@ class Fixing:
 
     def report(self, wish: Wish) -> Report:
         """Fix, verify and publish, or (without an output) only tell what that would do."""
+        self._refuse_differences()
         if self.recipe is not None:
             self._refuse_names()
         self.measure()
+        self._refuse_differences()
         if self.recipe is not None:
             self._refuse_types()
         self.decide()
         outs = self._outs()
+        if self.given is not None and self.given.apart:
+            from nanclean.spreading import Spread
+
+            return Spread(self, self.given, wish).report(outs)
         drafts: list[Draft] = []
-        sinks: list[Sink] = []
+        sinks: list[Sink | FolderSink] = []
         try:
-            out = self._sink(wish.output, outs, drafts, sinks)
+            out: Sink | FolderSink | None
+            if wish.many:
+                self._refuse_partitions()
+            if wish.many and wish.output is not None:
+                out = self._folder(wish.output, drafts, sinks, copies=self._same_columns(outs))
+            else:
+                out = self._sink(wish.output, outs, drafts, sinks, form=self._form(wish))
             rejects = self._rejects(wish, drafts, sinks)
             outcome = self._cleaned(wish, out, rejects, outs)
             for sink in sinks:
@@ -219,13 +246,15 @@ class Fixing:
             for draft in drafts:
                 draft.discard()
 
-    def _outs(self) -> list[Out]:
-        """The columns of the output: what the fitted rules make of no rows."""
+    def _outs(self, order: Sequence[str] = ()) -> list[Out]:
+        """The columns of the output: what the fitted rules make of no rows. order: of the columns of a file."""
         from nanclean.batch import Batch
         from nanclean.block import Block, Held
         from nanclean.steps import run
 
-        held = {name: Held(view, i) for i, (name, view) in enumerate(zip(self.names, self.columns(), strict=True))}
+        views = dict(zip(self.names, self.columns(), strict=True))
+        held = {name: Held(views.pop(name), i) for i, name in enumerate(order or self.names)}
+        held |= {name: Held(view, None) for name, view in views.items()}  # what stands in the names of folders
         block, _ = run(self.steps, Block(Batch(0, 0, ()), held), {})
         changed = {step.column for step in self.steps if step.fix is not None and step.fix.changes}
         return [
@@ -238,45 +267,82 @@ class Fixing:
         ]  # fmt: skip
 
     def _sink(
-        self, path: str | None, outs: Sequence[Out], drafts: list[Draft], sinks: list[Sink], tags: int = 0
-    ) -> Sink | None:
+        self, path: str | None, outs: Sequence[Out], drafts: list[Draft], sinks: list[Sink | FolderSink],
+        tags: int = 0, form: str | None = None,
+    ) -> Sink | None:  # fmt: skip
         """tags: how many columns at the end are for people, so that no reader must find their types."""
         if path is None:
             return None
-        format = format_of(path)
-        draft = Draft(path, self.source.path if tags and self.source.size is not None else None)
+        draft = draft_of(path, self.source.path if tags and self.source.size is not None else None)
         drafts.append(draft)
-        options = options_for(self.options, path)
+        sink = self._into(self.source, outs, draft.path, form or format_of(path), path, tags)
+        sinks.append(sink)
+        return sink
+
+    def _into(self, source: Source, outs: Sequence[Out], path: str, format: str, name: str, tags: int) -> Sink:
+        """A sink for a draft. name: what its name will end in."""
+        options = options_for(self.options, name)
         if tags:  # without a line of names nobody would know them
             options = replace(options, header=True)
-        target: Target = registry.module("formats", format).target(self.source, outs, draft.path, options)
+        target: Target = registry.module("formats", format).target(source, outs, path, options)
         text = target.fields and target.fields[0].type is None
         typed = outs[: len(outs) - tags]
         words = {
             out.name: self._words(out) for out in typed
-            if text and (out.changed or self.source.format != format) and out.view.type in READABLE
+            if text and (out.changed or source.format != format) and out.view.type in READABLE
         }  # fmt: skip
-        types = {out.name: out.view.type for out in typed} if text and self.source.format != format else {}
-        sinks.append(Sink(target, words, types))
-        return sinks[-1]
+        types = {out.name: out.view.type for out in typed} if text and source.format != format else {}
+        return Sink(target, words, types)
+
+    def _folder(
+        self, path: str, drafts: list[Draft], sinks: list[Sink | FolderSink], *, tags: int = 0, copies: bool = False
+    ) -> FolderSink:
+        """A sink for a dataset: a file for each of its own, as each would be written alone."""
+        dataset = self.source
+        assert isinstance(dataset, Dataset)
+        draft = DraftFolder(path)
+        drafts.append(draft)
+        form = "csv" if tags and dataset.format != "parquet" else dataset.format
+
+        def made(source: Source, kind: Kind, path: str) -> tuple[Sink, list[str]]:
+            views = dict(zip(self.names, self.columns(), strict=True))
+            if tags:
+                outs = rejected_outs(kind.names, [views[name] for name in kind.names])
+            else:
+                outs = [out for out in self._outs(kind.names) if out.name not in dataset.partitions]
+            return self._into(source, outs, path, form, path, tags), [out.name for out in outs]
+
+        def named(name: str) -> str:
+            bare = uncompressed(name)
+            return name if not tags or format_of(bare) == form else f"{os.path.splitext(bare)[0]}.{form}"
+
+        sink = FolderSink(
+            dataset, draft, made, form, self.jobs, self.memory, copies=copies, sparse=bool(tags), named=named
+        )
+        sinks.append(sink)
+        return sink
 
     def _words(self, out: Out) -> Words:
         """What is missing in a column of text."""
         if out.origin is None or not self.source.lexical:
             return Words()
-        return self.reading.words[out.origin]
+        return self.reading.words[self.names.index(out.name)]
 
-    def _rejects(self, wish: Wish, drafts: list[Draft], sinks: list[Sink]) -> Sink | None:
+    def _rejects(self, wish: Wish, drafts: list[Draft], sinks: list[Sink | FolderSink]) -> Sink | FolderSink | None:
         path = rejected_path(wish)
         if path is None or not self._drops():
             return None
+        if wish.many:
+            return self._folder(path, drafts, sinks, tags=len(TAGS))
         return self._sink(path, rejected_outs(self.names, self.columns()), drafts, sinks, len(TAGS))
 
     def _drops(self) -> bool:
         """Whether a row may be dropped."""
         return self.resolved.ragged is not None or any(step.fix is not None and step.fix.drops for step in self.steps)
 
-    def _cleaned(self, wish: Wish, out: Sink | None, rejects: Sink | None, outs: Sequence[Out]) -> Outcome:
+    def _cleaned(
+        self, wish: Wish, out: Sink | FolderSink | None, rejects: Sink | FolderSink | None, outs: Sequence[Out]
+    ) -> Outcome:
         budget = self.policy.budget
         asked = budget is not None and budget.rows_dropped_per_class is not None
         labels = [name for name in self.policy.label if asked and name in self.names]
@@ -301,14 +367,18 @@ class Fixing:
 
     def _published(
         self, wish: Wish, report: Report, outcome: Outcome, outs: Sequence[Out],
-        drafts: Sequence[Draft], sinks: Sequence[Sink],
+        drafts: Sequence[Draft], sinks: Sequence[Sink | FolderSink],
     ) -> Report:  # fmt: skip
         assert wish.output is not None
-        untouched = self._untouched(outcome, outs) and format_of(wish.output) == self.source.format
+        untouched = self._untouched(outcome, outs) and self._form(wish) == self.source.format
+        untouched = untouched and is_alike(self.source, wish.output)
         if untouched:
             copy(self.source, drafts[0].path)
         for sink, draft in zip(sinks, drafts, strict=True):
-            verify(sink, draft.path, draft.target, self.engine, self.progress)
+            if isinstance(sink, FolderSink):
+                untouched |= sink.copied == sink.written and not sink.sparse
+            else:
+                verify(sink, draft.path, draft.target, self.engine, self.progress, self.memory // 4)
             draft.sync()
         self.source.check()
         for draft in drafts[1:]:
@@ -337,9 +407,15 @@ class Fixing:
 
     def _untouched(self, outcome: Outcome, outs: Sequence[Out]) -> bool:
         """Whether the rules have changed nothing at all."""
-        same = [out.name for out in outs] == self.names and not outcome.rejected
-        retyped = not all(is_like(out.view, view) for out, view in zip(outs, self.columns(), strict=False))
-        return same and not retyped and not any(outcome.tally.cells.values())
+        return self._same_columns(outs) and not outcome.rejected and not any(outcome.tally.cells.values())
+
+    def _same_columns(self, outs: Sequence[Out]) -> bool:
+        same = [out.name for out in outs] == self.names
+        return same and all(is_like(out.view, view) for out, view in zip(outs, self.columns(), strict=False))
+
+    def _form(self, wish: Wish) -> str | None:
+        """The format of the output."""
+        return None if wish.output is None else wish.format_of_output(self.source.format)
 
     def _write_recipe(self, path: str, recipe: Recipe) -> None:
         write_text(path, recipe.to_json())
@@ -348,6 +424,35 @@ class Fixing:
 
     def figures_by_place(self) -> dict[int, Figures]:
         return {i: self.figures[name] for i, name in enumerate(self.names)}
+
+    def _refuse_differences(self) -> None:
+        """InputError if the files of a dataset have not the same columns: no one recipe fits them."""
+        told = [each for each in self.source.facts.differences if each.what not in ("order", "cells")]
+        if self.command in ("explain", "init") or not told:
+            return
+        first = told[0]
+        name = quoted(first.column or "")
+        if first.types is not None:
+            why = f"{name} is {first.types[0]} in {first.file} and {first.types[1]} in {first.others}"
+        else:
+            has, lacks = (first.file, first.others) if first.what == "extra" else (first.others, first.file)
+            why = f"{has} has the column {name}, which {lacks} has not"
+        raise InputError(
+            f"{self.source.path}: the files disagree, so that no one recipe fits: {why}",
+            hint=f"nanclean scan {self.source.path} lists all of it; fix files of one kind at a time",
+        )
+
+    def _refuse_partitions(self) -> None:
+        """UsageError if a rule changes what stands in the names of folders."""
+        assert isinstance(self.source, Dataset)
+        partitions = self.source.partitions
+        for step in self.steps:
+            if step.column in partitions and step.fix is not None and (step.fix.changes or step.fix.removes):
+                raise UsageError(
+                    f"{self.policy.rules[step.rule]}: {quoted(step.column)} stands in the names of the folders, "
+                    "which stay as they are",
+                    hint="leave it out, or write one file: -o clean.parquet",
+                )
 
     def _refuse_names(self) -> None:
         """RecipeError if a column that the recipe works on is not there. Before anything is read."""
@@ -360,7 +465,7 @@ class Fixing:
                 hint="is it the output of this recipe? apply it to the file as it was",
             )
         needed = {
-            name for step in self.recipe.steps for name in step.reads
+            name for step in self.recipe.steps for name in step.reads | step.searches
             if name != step.column or step.fix is None or not step.fix.removes
         } - added  # fmt: skip
         missing = sorted(needed - set(self.names) - set(self.policy.label))  # what is to be predicted has no label yet

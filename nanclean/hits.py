@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -60,9 +61,21 @@ class Hits:
         if cells.size:
             self._take(column, cells, cells if column.owner is None else column.owner[cells], batch)
 
-    def add_rows(self, bad: Mask, batch: Numbered) -> None:
-        """Take in bad rows that have no cell: null lists."""
-        self._take(None, np.empty(0, np.int64), np.flatnonzero(bad), batch)
+    def add_rows(self, bad: Mask, batch: Numbered, values: Callable[[list[int]], Sequence[Any]] | None = None) -> None:
+        """Take in bad rows that have no cell: null lists, and rows that are bad as a whole.
+
+        values: what there is to say of some of them, by their record numbers.
+        """
+        rows = np.flatnonzero(bad)
+        self._take(None, np.empty(0, np.int64), rows, batch)
+        if values is not None and rows.size:
+            mine = [row for row, value, _ in self._first if value is None]
+            told = dict(zip(mine, values(mine), strict=True))
+            self._first = [(row, told.get(row, value), cell) for row, value, cell in self._first]
+
+    def set_first(self, rows: Sequence[int], values: Sequence[Any]) -> None:
+        """The first bad rows, and what there is to say of them, where somebody has counted the rest already."""
+        self._first = [(row, value, 0) for row, value in zip(rows[:FIRST], values, strict=False)]
 
     def _take(self, column: Column | None, cells: np.ndarray, rows: np.ndarray, batch: Numbered) -> None:
         if column is not None and column.owner is not None:

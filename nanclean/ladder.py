@@ -165,7 +165,8 @@ def _rungs(bins: Bins, dtype: np.dtype, path: Path, homes: list[Path]) -> Rungs:
 def _closed(bins: Bins, dtype: np.dtype, here: int) -> Rungs:
     """The bins that have not been opened. Where a bin is one value, its count says all."""
     filled = np.flatnonzero(bins.counts)
-    where = filled[~np.isin(filled, list(bins.known))] if bins.known else filled
+    known = bins.known
+    where = filled[~np.isin(filled, known)] if known.size else filled
     low, high = bins.layout.edges(where, dtype)
     exact = bins.layout.shift == 0 if isinstance(bins.layout, Keys) else bins.layout.unit
     opaque = (where == 0) | (where > bins.layout.bins) if exact else np.ones(where.size, bool)

@@ -14,6 +14,7 @@ import numpy as np
 from nanclean.counting import Bins, Linear
 from nanclean.exact import BLOCK
 from nanclean.numbers import NumberStatistics, Plan
+from nanclean.resources import MOST
 from nanclean.shape import close
 from nanclean.statistics import Figures
 
@@ -62,11 +63,11 @@ class LeanStatistics(NumberStatistics):
         super().merge(other)
         self.zeros += other.zeros
 
-    def again(self) -> NumberStatistics | None:  # type: ignore[override] # what measures in full is no lean one
+    def again(self, most: int = MOST) -> NumberStatistics | None:  # type: ignore[override] # this one measures in full
         if self.figures is not None:
             return None
         if self.pile is not None:
-            return super().again()
+            return super().again(most)
         if not self.sum.n or self.extent is None:
             self.figures = {}
             return None

@@ -12,6 +12,7 @@ import numpy as np
 from nanclean.batch import Numbered
 from nanclean.column import Column, Numbers
 from nanclean.exact import BLOCK, SMALLEST, ExactSum, block_steps, scratch
+from nanclean.resources import MOST
 from nanclean.statistics import Cells, Figures, Statistics
 
 FIGURES = frozenset(
@@ -86,7 +87,7 @@ class Moments(Statistics):
         again.first = self.first
         return again
 
-    def again(self) -> Statistics | None:  # type: ignore[override] # the other kind takes over for good
+    def again(self, most: int = MOST) -> Statistics | None:  # type: ignore[override] # the other takes over
         if self.far:
             return self.otherwise()
         mean = self.sum.mean()

@@ -12,15 +12,22 @@ import numpy as np
 
 from nanclean.batch import Numbered
 from nanclean.column import Column, Numbers
-from nanclean.counting import DISTINCT, SMALL, Bins, Layout, Linear, Pile, Table
+from nanclean.counting import DISTINCT, SMALL, VALUE, Bins, Layout, Linear, Pile, Table
 from nanclean.exact import BLOCK, SMALLEST, ExactSum, block_steps, scratch
 from nanclean.ladder import Ladder
+from nanclean.resources import MOST
 from nanclean.shape import order_figures, spread_of_rungs
-from nanclean.statistics import Cells, Figures, Statistics
+from nanclean.statistics import OBJECTS, Cells, Figures, Statistics
 
 EXACT = 2**53
 """Up to here float64 holds every integer."""
 TOP = 10
+FEWEST = 256
+"""Bins of a column, however little memory there is."""
+SMALL_TABLE = 1 << 20
+"""A table of so many cells may be counted value by value."""
+TABLES = 1 << 22
+"""Different values that the columns of a wide table may have in all before they are counted in bins."""
 LOOKS = 12
 """Far more than dividing bins of 64-bit keys can take."""
 FEW = 10
@@ -43,26 +50,29 @@ class Plan:
 
 
 def planned(
-    values: np.ndarray, dtype: np.dtype, rows: int, columns: int, quantiles: Iterable[float], *, ends: bool = False
-) -> Plan:
+    values: np.ndarray, dtype: np.dtype, rows: int, columns: int, quantiles: Iterable[float], *, ends: bool = False,
+    memory: int = MOST,
+) -> Plan:  # fmt: skip
     """The plan for a column, from a sample of its finite values.
 
-    `rows`: about how many the table has; `columns`: how many columns share the memory. `ends`: the ends matter more
-    than the middle.
+    `rows`: about how many the table has; `columns`: how many columns share the memory, of which there is so much in
+    all. `ends`: the ends matter more than the middle.
     """
     asked = tuple(sorted(set(quantiles)))
     bins = 65_536 if rows > 1 << 23 else 16_384 if rows > 1 << 18 else 4_096
     bins = min(bins, 65_536 if columns <= 100 else 8_192 if columns <= 1_000 else 1_024)
-    small = rows <= SMALL and columns <= 1_000
+    bins = min(bins, max(1 << (memory // 16 // max(columns, 1)).bit_length(), FEWEST))
+    small = rows <= SMALL and rows * columns <= SMALL_TABLE
+    different = min(DISTINCT, max(TABLES // max(columns, 1), 16))
     sample = np.sort(values)
     if not sample.size:
-        return Plan(dtype, Linear(0.0, 1.0, bins), SMALL if small else DISTINCT, True, asked)
+        return Plan(dtype, Linear(0.0, 1.0, bins), SMALL if small else different, True, asked)
     few = 1 + int(np.count_nonzero(sample[1:] != sample[:-1])) <= DISTINCT
     low, high = sample[0], sample[-1]
     if dtype.kind in "iu" and not small and int(high) - int(low) < bins // 2 and abs(int(low)) < EXACT // 2:
         margin = (bins - int(high) + int(low)) // 2
         return Plan(dtype, Linear(float(int(low) - margin), 1.0, bins, unit=True), 0, few, asked)
-    table = SMALL if small else DISTINCT if few else 0
+    table = SMALL if small else different if few else 0
     return Plan(dtype, _linear(sample.astype(np.float64), bins, ends), table, few, asked)
 
 
@@ -112,6 +122,17 @@ class NumberStatistics(Statistics):
     def asks(self) -> bool:
         return not self.plan.table
 
+    @property
+    def size(self) -> int:
+        if self.look > 1:
+            return OBJECTS + (0 if self.bins is None else self.bins.size)
+        table = min(self.plan.table, DISTINCT) * 16
+        return OBJECTS + (table if self.bins is None else self.bins.size)
+
+    @property
+    def keeps(self) -> int:
+        return 0 if self.bins is None or self.look == 1 else self.bins.keeps * VALUE
+
     # --- taking in
 
     def add(self, column: Column, batch: Numbered) -> None:
@@ -121,7 +142,9 @@ class NumberStatistics(Statistics):
             self.misfit = True
             return
         if self.look > 1:
-            self._add_again(finite, column.extent)
+            extent = self.extent or column.extent  # that of all is known from the first look
+            if finite.size and extent is not None:
+                self._add_again(finite, extent)
             return
         self.cells.add(column, batch)
         if not column.all_finite:
@@ -153,13 +176,12 @@ class NumberStatistics(Statistics):
             self.sum.add(part, largest)
             self.bins.add(part, extent)
 
-    def _add_again(self, finite: np.ndarray, extent: tuple[Any, Any] | None) -> None:
+    def _add_again(self, finite: np.ndarray, extent: tuple[Any, Any]) -> None:
+        """extent: between which the values lie, of these cells or of all."""
         assert self.bins is not None
-        if extent is None:
-            return
         if self.look == 2:
-            ends = self._squared(np.array(extent, finite.dtype))  # squaring keeps the order of distances
-            largest = float(ends.max())
+            dtype = np.float64 if finite.dtype.kind == "f" else finite.dtype  # other cells may be wider
+            largest = float(self._squared(np.array(extent, dtype)).max())  # squaring keeps the order of distances
             for at in range(0, finite.size, BLOCK):
                 self.squares.steps += block_steps(self._squared(finite[at : at + BLOCK]), largest)
             self.squares.n += finite.size
@@ -218,7 +240,7 @@ class NumberStatistics(Statistics):
         if self.look > 1:
             assert self.bins is not None
             again.bins, again.pile = self.bins.fresh(), None
-            again._center = self._center
+            again._center, again.extent = self._center, self.extent
         return again
 
     def merge(self, other: Self) -> None:
@@ -253,7 +275,7 @@ class NumberStatistics(Statistics):
 
     # --- looking again, and the answer
 
-    def again(self) -> Self | None:
+    def again(self, most: int = MOST) -> Self | None:
         if self.figures is not None:
             return None
         ladder = self._ladder()
@@ -275,6 +297,8 @@ class NumberStatistics(Statistics):
             ladder.want(np.arange(ladder.count.size))  # to know whether more than 1,000 values are different
         if std is not None and ladder.settled:
             self.figures = figures | self._table_figures(ladder) | {"mean": mean, "std": std}
+            if self.bins is not None:
+                self.bins = self.bins.forgotten()
             return None
         after = type(self)(self.type, self.plan, self.bits)
         after.__dict__.update(self.__dict__)
@@ -282,7 +306,7 @@ class NumberStatistics(Statistics):
         if after.look > LOOKS:
             raise RuntimeError(f"not settled after {LOOKS} looks")
         assert self.bins is not None
-        after.bins = self.bins.again(ladder.wanted_paths(), self.plan.dtype)
+        after.bins = self.bins.again(ladder.wanted_paths(), self.plan.dtype, most // VALUE)
         return after
 
     def _ladder(self) -> Ladder:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from nanclean.batch import Batch
 from nanclean.column import Column, Mask, Numbers
-from nanclean.engine import Engine
-from nanclean.format import Source, Split
+from nanclean.engine import Engine, Look, State, share
+from nanclean.format import Learned, Source, Split
 from nanclean.hits import Hits
 from nanclean.lexical import Classes
-from nanclean.profile import Profile, see
+from nanclean.profile import Lacking, Profile, joined, see
 from nanclean.reading import Demand, Reading
+from nanclean.resources import MOST
 from nanclean.tokens import Words
+
+TRAVELLING = 1 << 20
+"""Bytes that kept values of a column may take where they are sent; bins are divided once more instead."""
+T = TypeVar("T")
 
 
 class Progress(Protocol):
@@ -41,6 +45,8 @@ class Memory:
     limit: int
     used: int = 0
     splits: dict[int, list[tuple[Batch, dict[int, Column]]]] = field(default_factory=dict)
+    sample: Batch | None = None
+    """Of all columns, if it is small: whoever plans a further look need not read it again."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def offer(self, split: Split, seen: list[tuple[Batch, dict[int, Column]]]) -> None:
@@ -52,6 +58,14 @@ class Memory:
             if self.used + size <= self.limit:
                 self.used += size
                 self.splits[split.index] = seen
+
+    def forget(self) -> None:
+        """Let go of everything."""
+        self.splits.clear()
+        self.used = 0
+
+    def __reduce__(self) -> tuple[type[Memory], tuple[int]]:
+        return Memory, (0,)  # what is kept here is not at hand elsewhere
 
 
 @dataclass
@@ -67,6 +81,8 @@ class Table:
     types: Mapping[int, str] = field(default_factory=dict)
     """Types that the policy demands, of columns of text."""
     progress: Progress | None = None
+    limit: int = MOST
+    """Bytes that all of it may take."""
     passes: int = 0
     look: int = 0
     looks: int = 1
@@ -82,51 +98,87 @@ class Table:
         early: for a reading, the finders that need no figures, by the number of their check, with their columns.
         demands: what is to be measured of each column; of those that are not named everything.
         """
+        share(self.engine, self.source)
         sample = self.source.sample()
+        if sample is not None and sum(getattr(raw, "nbytes", MOST) for raw in sample.columns) <= self.limit // 64:
+            self.memory.sample = Batch(sample.start, sample.rows, sample.columns)  # (views are asked for once)
         reading = Reading.guessed(self.source, sample, self.words, self.types)
         while True:
-            profile = Profile(reading.statistics(self.source, sample, self.chosen, demands(reading)))
-            self.looks = 1 + any(each.asks for each in profile.columns.values())
+            statistics = reading.statistics(self.source, sample, self.chosen, demands(reading), self.most)
             finders = early(reading)
-            profile.hits = {number: Hits() for number in finders}
-            profile.classes = {i: Classes() for i in profile.columns} if reading.lexical else {}
-            self.memory.splits.clear()
-            self.memory.used = 0
-            self._look(partial(first_look, profile, reading, finders, self.memory, list(self.chosen)), profile)
-            misfits = [i for i, statistics in profile.columns.items() if statistics.misfit]
-            settled = reading.settled(profile.classes, misfits)
+            template = Profile(statistics, {number: Hits() for number in finders})
+            template.classes = {i: Classes() for i in statistics} if reading.lexical else {}
+            self.looks = 1 + any(each.asks for each in statistics.values())
+            self.memory.forget()
+            share(self.engine, self.source, template.size)
+            groups = self.source.column_groups(self.chosen)
+            whole = self._look(FirstLook(template, reading, finders, self.memory, groups))
+            misfits = [i for i, each in whole.columns.items() if each.misfit]
+            settled = reading.settled(whole.classes, misfits)
             if settled == reading:
                 break
             reading = settled  # the sample had misled: read again, knowing better
-        whole = profile
-        look = profile.again()
-        while look is not None:
+        waiting = whole.again(self.each)
+        while waiting is not None:
+            look, waiting = waiting.parted(self.most)
+            look = self.again(look, reading)
             whole.columns.update(look.columns)
-            self.again(look, reading)
-            look = look.again()
+            waiting = joined(waiting, look.again(self.each))
         return reading, whole
 
-    def again(self, look: Profile, reading: Reading) -> None:
-        """One more look, for what the statistics of a profile still ask for."""
-        self._look(partial(next_look, look, reading, self.memory), look)
+    @property
+    def most(self) -> int:
+        """Bytes that values may take which are kept to be sorted, and that bins may take."""
+        return self.limit // (8 if self.memory.limit else 4)
+
+    @property
+    def each(self) -> int:
+        """The same, of one column."""
+        return min(self.most, TRAVELLING) if self.engine.apart else self.most
+
+    def again(self, look: Profile, reading: Reading) -> Profile:
+        """What one more look gives, for what the statistics of a profile still ask for."""
+        share(self.engine, self.source, look.size)
+        found = self._look(NextLook(look, reading, self.memory, self.source.column_groups(sorted(look.columns))))
+        look.merge(found)
+        return look
 
     def located(self, reading: Reading, finders: Mapping[int, tuple[int, Finder]]) -> dict[int, Hits]:
         """The cells that fitted finders find, by the number of their check."""
         if not finders:
             return {}
-        profile = Profile({}, {number: Hits() for number in finders})
-        self._look(partial(finding_look, reading, finders, self.memory), profile)
-        return profile.hits
+        share(self.engine, self.source)
+        groups = self.source.column_groups(sorted({i for i, _ in finders.values()}))
+        return self._look(FindingLook(reading, finders, self.memory, groups)).hits
 
-    def _look(self, work: Callable[[Split], Profile], into: Profile) -> None:
+    def streamed(
+        self, work: Callable[[Split], Iterable[tuple[Split, T]]], splits: Iterable[Split], size: Callable[[T], int]
+    ) -> Iterator[tuple[T, Split]]:
+        """One more look, of which every piece of every split is wanted, in their order."""
         read = False
         self.look += 1
         self._tell(0.0)
-        for piece, split in self.engine.map(lambda split: (work(split), split), self.source.splits()):
-            into.merge(piece)
-            read |= split.index not in self.memory.splits or bool(into.rows.rows)
+        share(self.engine, self.source)
+        for split, piece in self.engine.stream(work, splits, lambda found: size(found[1])):
+            read = True
             self._tell(split.share)
+            yield piece, split
         self.passes += read
+
+    def _look(self, look: Look[Split, Profile]) -> Profile:
+        read, share = False, 0.0
+        self.look += 1
+        self._tell(0.0)
+
+        def seen(split: Split) -> None:
+            nonlocal read, share
+            read |= split.index not in self.memory.splits or isinstance(look, FirstLook)
+            share = max(share, split.share)
+            self._tell(share)
+
+        found = looked(self.engine, self.source, look, seen)
+        self.passes += read
+        return found
 
     def _tell(self, share: float) -> None:
         if self.progress is not None and self.source.size:
@@ -134,53 +186,141 @@ class Table:
             self.progress(int(size * share), size, self.look, max(self.looks, self.look))
 
 
-def first_look(
-    profile: Profile,
-    reading: Reading,
-    finders: Mapping[int, tuple[int, Finder]],
-    memory: Memory,
-    chosen: list[int],
-    split: Split,
-) -> Profile:
-    """All columns of one split."""
-    piece = profile.fresh()
-    seen: list[tuple[Batch, dict[int, Column]]] = []
-    for batch in split.batches(chosen):
-        columns = {}
-        for i, raw in zip(chosen, batch.columns, strict=True):
-            columns[i], classes = reading.column(i, raw)
-            if classes is not None:
-                piece.classes[i].merge(classes)
-        see(piece, batch, columns)
-        piece.rows.add(columns, batch.rows)
-        find(piece.hits, finders, batch, columns)
-        if memory.limit:
-            seen.append((_without_cells(batch), {i: _slim(c) for i, c in columns.items() if isinstance(c, Numbers)}))
-    memory.offer(split, seen)
-    return piece
+def looked(engine: Engine, source: Source, look: Look[Split, State], seen: Callable[[Split], None]) -> State:
+    """What a look makes of all splits of a source, which is told what their readers have found out elsewhere."""
+    if not engine.apart:
+        return engine.fold(look, source.splits(), seen)
+    uncut = source.uncut()
+    if uncut:  # to find records is to read a file from end to end
+        for number, cuts in zip(uncut, engine.map(source.cuts, uncut), strict=True):
+            source.adopt(number, cuts)
+    state, learned = engine.fold(Apart(look), source.splits(), seen)
+    source.learn(learned)
+    return state
 
 
-def next_look(profile: Profile, reading: Reading, memory: Memory, split: Split) -> Profile:
-    """The columns of one split that ask for another look."""
-    piece = profile.fresh()
-    for batch, columns in columns_of(reading, memory, split, sorted(profile.columns)):
-        see(piece, batch, columns)
-        for column in columns.values():
-            if isinstance(column, Numbers):
-                _slim(column)
-    return piece
+@dataclass(frozen=True)
+class Apart(Generic[State]):
+    """A look in other processes, and what their readers have found out besides."""
+
+    look: Look[Split, State]
+
+    @property
+    def size(self) -> int:
+        return self.look.size
+
+    def fresh(self) -> tuple[State, Learned]:
+        return self.look.fresh(), Learned()
+
+    def merge(self, state: tuple[State, Learned], other: tuple[State, Learned]) -> None:
+        self.look.merge(state[0], other[0])
+        state[1].merge(other[1])
+
+    def see(self, state: tuple[State, Learned], piece: Split) -> None:
+        self.look.see(state[0], piece)
+        state[1].merge(piece.learned())
 
 
-def finding_look(reading: Reading, finders: Mapping[int, tuple[int, Finder]], memory: Memory, split: Split) -> Profile:
-    """The columns of one split in which something is to be found."""
-    piece = Profile({}, {number: Hits() for number in finders})
-    wanted = sorted({i for i, _ in finders.values()})
-    for batch, columns in columns_of(reading, memory, split, wanted):
-        for column in columns.values():
-            if isinstance(column, Numbers):
-                column.text = None  # as it is in memory: what is shown must not depend on it
-        find(piece.hits, finders, batch, columns)
-    return piece
+@dataclass(frozen=True)
+class _Measuring:
+    """What looks have in common that fill accumulators."""
+
+    template: Profile
+    reading: Reading
+
+    @property
+    def size(self) -> int:
+        return self.template.size
+
+    def fresh(self) -> Profile:
+        return self.template.fresh()
+
+    def merge(self, state: Profile, other: Profile) -> None:
+        state.merge(other)
+
+
+@dataclass(frozen=True)
+class FirstLook(_Measuring):
+    """At all columns: what is there to be counted, and what can be found without knowing any figure."""
+
+    finders: Mapping[int, tuple[int, Finder]]
+    memory: Memory
+    groups: Sequence[Sequence[int]]
+    """The columns that are looked at, and which of them at once."""
+
+    def see(self, state: Profile, piece: Split) -> None:
+        keep = self.memory.limit and len(self.groups) == 1
+        seen: list[tuple[Batch, dict[int, Column]]] = []
+        lacking = Lacking()
+        for group in self.groups:
+            finders = _of(self.finders, group)
+            for batch in piece.batches(group):
+                columns = {}
+                for i, raw in zip(group, batch.columns, strict=True):
+                    columns[i], classes = self.reading.column(i, raw)
+                    if classes is not None:
+                        state.classes[i].merge(classes)
+                see(state, batch, columns)
+                find(state.hits, finders, batch, columns)
+                if len(self.groups) == 1:
+                    state.rows.add(columns, batch.rows)
+                else:
+                    lacking.add(columns, batch.rows)
+                if keep:
+                    slim: dict[int, Column] = {i: _slim(c) for i, c in columns.items() if isinstance(c, Numbers)}
+                    seen.append((_without_cells(batch), slim))
+            lacking.begin()
+        lacking.into(state.rows)
+        if keep:
+            self.memory.offer(piece, seen)
+
+
+@dataclass(frozen=True)
+class NextLook(_Measuring):
+    """At the columns that ask for another one."""
+
+    memory: Memory
+    groups: Sequence[Sequence[int]]
+
+    def see(self, state: Profile, piece: Split) -> None:
+        for group in self.groups:
+            for batch, columns in columns_of(self.reading, self.memory, piece, group):
+                see(state, batch, {i: columns[i] for i in group})
+                for column in columns.values():
+                    if isinstance(column, Numbers):
+                        _slim(column)
+
+
+@dataclass(frozen=True)
+class FindingLook:
+    """At the columns in which something is to be found."""
+
+    reading: Reading
+    finders: Mapping[int, tuple[int, Finder]]
+    memory: Memory
+    groups: Sequence[Sequence[int]]
+    size: int = 0
+
+    def fresh(self) -> Profile:
+        return Profile({}, {number: Hits() for number in self.finders})
+
+    def merge(self, state: Profile, other: Profile) -> None:
+        state.merge(other)
+
+    def see(self, state: Profile, piece: Split) -> None:
+        for group in self.groups:
+            finders = _of(self.finders, group)
+            for batch, columns in columns_of(self.reading, self.memory, piece, group):
+                for column in columns.values():
+                    if isinstance(column, Numbers):
+                        column.text = None  # as it is in memory: what is shown must not depend on it
+                find(state.hits, finders, batch, columns)
+
+
+def _of(finders: Mapping[int, tuple[int, Finder]], columns: Sequence[int]) -> dict[int, tuple[int, Finder]]:
+    """Those of some columns."""
+    within = set(columns)
+    return {number: finder for number, finder in finders.items() if finder[0] in within}
 
 
 def find(
@@ -199,7 +339,7 @@ def find(
 
 
 def columns_of(
-    reading: Reading, memory: Memory, split: Split, wanted: list[int]
+    reading: Reading, memory: Memory, split: Split, wanted: Sequence[int]
 ) -> Iterator[tuple[Batch, Mapping[int, Column]]]:
     """Some columns of a split, from memory or read again."""
     kept = memory.splits.get(split.index)
@@ -211,7 +351,7 @@ def columns_of(
 
 
 def _without_cells(batch: Batch) -> Batch:
-    return Batch(batch.start, batch.rows, (), batch.ragged)
+    return Batch(batch.start, batch.rows, (), batch.ragged, places=batch.places)
 
 
 def _slim(column: Numbers) -> Numbers:

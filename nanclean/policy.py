@@ -57,6 +57,8 @@ class Check:
     """`nanclean.toml:7`."""
     fixed: bool = False
     """The rule has a fix."""
+    columns: tuple[int, ...] = ()
+    """Of a find about rows: the positions of the columns that a row is judged by."""
 
     def judged(self, count: int, of: int) -> Severity:
         """The severity of `count` hits in `of`: info while the limit holds."""
@@ -220,7 +222,8 @@ class Policy:
             reach.of(each.columns, each.excepted, each.where or f"--rule {shown(str(each), 60)!r}", each.key)
         skipped += self.of_two
         reading = {None, *chosen}
-        of_rules = [check for check in of_rules if check.column in reading]
+        of_rules = [replace(each, columns=tuple(filter(reading.__contains__, each.columns))) for each in of_rules]
+        of_rules = [each for each in of_rules if each.column in reading and (each.columns or each.find.scope != "row")]
         without = {(check.find.name, check.column) for check in of_rules} | self._ignored(reach)
         mistakes.demand()
         builtin = [check for check in self._builtin(reach, chosen) if (check.find.name, check.column) not in without]
@@ -283,6 +286,10 @@ class Policy:
             if rule.columns != (ALL,) or rule.excepted:
                 reach.mistakes.add(f"{find.name} is about the table; write @all: {find}", where, key)
             yield check(column=None)
+            return
+        if find.scope == "row":
+            if reach.types is not None and reached:
+                yield check(column=None, columns=tuple(sorted(reached)))
             return
         for position, named in reached.items() if reach.types is not None else ():
             type_, name = cast(Sequence[str], reach.types)[position], quoted(reach.names[position])

@@ -12,6 +12,7 @@ from nanclean.batch import Batch
 from nanclean.column import Column
 from nanclean.hits import Hits
 from nanclean.lexical import Classes
+from nanclean.resources import MOST
 from nanclean.statistics import Statistics
 
 
@@ -47,6 +48,41 @@ class Rows:
             self.alone[i] = self.alone.get(i, 0) + count
 
 
+class Lacking:
+    """How many columns are missing in each record of a split whose columns come in groups."""
+
+    def __init__(self) -> None:
+        self.count = np.zeros(0, np.uint8)
+        """Of each record, up to 2."""
+        self.column = np.zeros(0, np.int32)
+        """The one that is missing, where it is one."""
+        self.at = 0
+
+    def begin(self) -> None:
+        """The next group begins at the first record."""
+        self.at = 0
+
+    def add(self, columns: Mapping[int, Column], rows: int) -> None:
+        """Take in some columns of the next records."""
+        if self.at + rows > self.count.size:  # the first group
+            self.count = np.concatenate([self.count[: self.at], np.zeros(rows, np.uint8)])
+            self.column = np.concatenate([self.column[: self.at], np.zeros(rows, np.int32)])
+        count, column = self.count[self.at : self.at + rows], self.column[self.at : self.at + rows]
+        for i, each in columns.items():
+            if each.missing_rows is not None:
+                column[each.missing_rows] = i
+                count += each.missing_rows & (count < 2)
+        self.at += rows
+
+    def into(self, rows: Rows) -> None:
+        """Count the records."""
+        rows.rows += self.count.size
+        rows.complete += int(np.count_nonzero(self.count == 0))
+        single = np.bincount(self.column[self.count == 1])
+        for i in np.flatnonzero(single).tolist():
+            rows.alone[i] = rows.alone.get(i, 0) + int(single[i])
+
+
 @dataclass
 class Profile:
     """What one look, or all looks so far, found out."""
@@ -77,13 +113,38 @@ class Profile:
             self.classes[i].merge(classes)
         self.rows.merge(other.rows)
 
-    def again(self) -> Self | None:
-        """For another look at the columns that ask for one, or None."""
-        asking = {i: after for i, statistics in self.columns.items() if (after := statistics.again()) is not None}
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes when it is full."""
+        return sum(statistics.size for statistics in self.columns.values())
+
+    def again(self, most: int = MOST) -> Self | None:
+        """For another look at the columns that ask for one, or None. most: bytes that kept values may take."""
+        asking = {i: after for i, statistics in self.columns.items() if (after := statistics.again(most)) is not None}
         return type(self)(asking) if asking else None
+
+    def parted(self, most: int) -> tuple[Self, Self | None]:
+        """The columns whose kept values fit, one at least, and the others."""
+        now: dict[int, Statistics] = {}
+        left = most
+        for i, statistics in self.columns.items():
+            if now and statistics.keeps > left:
+                continue
+            now[i] = statistics
+            left -= statistics.keeps
+        later = {i: statistics for i, statistics in self.columns.items() if i not in now}
+        return type(self)(now), type(self)(later) if later else None
+
+
+def joined(one: Profile | None, other: Profile | None) -> Profile | None:
+    """The columns of both."""
+    if one is None or other is None:
+        return one or other
+    return Profile(dict(sorted({**one.columns, **other.columns}.items())))
 
 
 def see(profile: Profile, batch: Batch, columns: Mapping[int, Column]) -> None:
     """Take the columns of a batch into the statistics."""
-    for i, statistics in profile.columns.items():
-        statistics.add(columns[i], batch)
+    for i, column in columns.items():
+        if i in profile.columns:
+            profile.columns[i].add(column, batch)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -107,26 +108,30 @@ class Reading:
         return np.dtype(np.uint64 if column.values.dtype == np.uint64 else np.int64)
 
     def statistics(
-        self, source: Source, sample: Batch | None, chosen: Sequence[int], demands: Mapping[int, Demand]
+        self, source: Source, sample: Batch | None, chosen: Sequence[int], demands: Mapping[int, Demand], memory: int
     ) -> dict[int, Statistics]:
-        """An accumulator for each column, planned from the sample."""
+        """An accumulator for each column, planned from the sample. memory: bytes for the bins of all of them."""
         rows = _about_rows(source, sample)
-        return {i: self._statistics(i, source, sample, rows, demands.get(i, FULL)) for i in chosen}
+        plan = partial(planned, columns=len(self.types), memory=memory)
+        return {i: self._statistics(i, source, sample, rows, demands.get(i, FULL), plan) for i in chosen}
 
-    def _statistics(self, i: int, source: Source, sample: Batch | None, rows: int, demand: Demand) -> Statistics:
-        type_, bits, width = self.types[i], source.fields[i].bits, len(self.types)
+    def _statistics(
+        self, i: int, source: Source, sample: Batch | None, rows: int, demand: Demand, plan: Callable[..., Plan]
+    ) -> Statistics:
+        type_, bits = self.types[i], source.fields[i].bits
         if type_ not in ("integer", "float", "list<integer>", "list<float>"):
             return ValueStatistics(type_)
         if sample is None:
             dtype = np.dtype(self.integers[i] if self.lexical and type_ == "integer" else np.float64)
-            return _numbers(type_, planned(np.empty(0, dtype), dtype, rows, width, demand.quantiles), bits, demand)
+            return _numbers(type_, plan(np.empty(0, dtype), dtype, rows, quantiles=demand.quantiles), bits, demand)
         column, _ = self.column(i, sample.columns[i])
         assert isinstance(column, Numbers)
         dtype, finite = self.dtype(i, column), column.finite
         fits = dtype.kind == "f" or finite.dtype.kind != "f"
         values = finite.astype(dtype) if fits else np.empty(0, dtype)
-        plan = planned(values, dtype, rows * _ratio(column), width, demand.quantiles, ends=not demand.figures)
-        return _numbers(type_, plan, bits, demand)
+        cells = rows * _ratio(column)
+        made = plan(values, dtype, cells, quantiles=demand.quantiles, ends=not demand.figures)
+        return _numbers(type_, made, bits, demand)
 
 
 def _numbers(type_: str, plan: Plan, bits: int | None, demand: Demand) -> Statistics:

@@ -325,6 +325,10 @@ def _read(read: RecipeFile, path: str | None) -> Recipe:
         fix = None if step.fix is None else cast(Fixer, from_json(_tuples(step.fix), "fixers"))
         if step.column not in types:
             raise ValueError(f"step {number} is of {shown(step.column)!r}, which is not among the columns")
+        if find is not None and find.scope == "row":
+            unknown = [name for name in find.columns if name not in types]
+            if unknown or not find.columns or not (fix is None or fix.drops):
+                raise ValueError(f"step {number} judges rows by columns that are not there, or changes cells")
         if fix is not None:
             fix.held_against(types[step.column])
             types[step.column] = fix.makes(types[step.column])

@@ -8,9 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from nanclean.detector import NUMBERS
-from nanclean.distance import ladder_of
 from nanclean.drift import DECILES, Bins, Known
-from nanclean.numbers import NumberStatistics
 from nanclean.policy import Policy
 from nanclean.profile import Profile
 from nanclean.reading import Reading
@@ -45,7 +43,7 @@ def of_scan(figures: Figures, statistics: Statistics) -> Known:
         categories=_recurring(type_, counts),
         counts=counts,
         many=type_ == "text" and counts is None,
-        bins=_bins(figures, statistics) if numeric else None,
+        bins=_bins(figures) if numeric else None,
     )
 
 
@@ -67,17 +65,16 @@ def _recurring(type_: str, counts: Mapping[str, int] | None) -> frozenset[str] |
     return frozenset(counts)
 
 
-def _bins(figures: Figures, statistics: Statistics) -> Bins | None:
+def _bins(figures: Figures) -> Bins | None:
     """Those that end at the deciles."""
-    if not isinstance(statistics, NumberStatistics) or not figures["finite"]:
+    if not figures["finite"]:
         return None
     quantiles = figures["quantiles"]
     if any(quantiles.get(q) is None for q in DECILES):
         return None
-    edges = sorted({quantiles[q] for q in DECILES if quantiles[q] < figures["max"]})
-    ladder = ladder_of(statistics)
-    ranks = [ladder.rank(edge, edge, inclusive=True) for edge in edges]
-    return Bins(tuple(edges), _between(ranks, ladder.n))
+    upto = {quantiles[q]: figures["ranks"][q] for q in DECILES if quantiles[q] < figures["max"]}
+    edges = sorted(upto)
+    return Bins(tuple(edges), _between([upto[edge] for edge in edges], figures["finite"]))
 
 
 def _between(ranks: list[int], n: int) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ The fields and their order are the contract `nanclean.report/1`. Every key is al
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
@@ -87,6 +88,21 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     missing_rows: int | None = None
 
 
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """A seeded sample of the blocks of a table, and what it proves."""
+
+    share: float
+    """What was asked for: each block is taken with this chance."""
+    seed: int
+    blocks: int
+    of_blocks: int
+    rows: int
+    of_rows: int
+    at_most: float
+    """Share of all rows: nothing that was not found is in more of them, with this confidence."""
+    confidence: float
+
+
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Where the table came from, and its shape. All None but the path where it could not be read."""
 
@@ -101,6 +117,22 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """One for each file: path, rows, encoding, delimiter, and what else its format has to say."""
     blocks: list[tuple[int, int]] = []
     """The row ranges, first and last from 1, that `missing_by_block` counts in; at most 64."""
+    sample: Sample | None = None
+    """What was looked at; null: everything. All other figures are those of the sample."""
+
+    def located(self, place: str) -> tuple[str, str]:
+        """The file that a place of a finding lies in, "part-2.csv: line 17", as it is opened, and the rest."""
+        if len(self.files) < 2:
+            return self.path, place
+        names = {str(file["path"]) for file in self.files}
+        name, at = "", place.find(": ")
+        while at >= 0 and not name:
+            name, at = (place[:at] if place[:at] in names else ""), place.find(": ", at + 1)
+        if not name:
+            return self.path, place
+        typed = self.path.partition(" and ")[0].partition(", ")[0]
+        listed = typed != self.path and str(self.files[0]["path"]).startswith(typed)
+        return name if listed else os.path.join(self.path, name), place[len(name) + 2 :]
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,6 +233,21 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         return cls(**counts)
 
 
+class Workers(msgspec.Struct, frozen=True, kw_only=True):
+    """The processes that have done the work, and what went to and fro: however many rows there are, about the same."""
+
+    name: str
+    """Of the engine."""
+    workers: int
+    tasks: int
+    sent: int
+    """Bytes of looks, and of the places where splits are."""
+    received: int
+    """Bytes of results."""
+    merged: int
+    """Bytes of states that went from worker to worker."""
+
+
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """How the work was done. All that may differ between two runs over one file lives here."""
 
@@ -212,6 +259,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     policy: str | None = None
     """The rules that were used, in words: "nanclean.toml (8) + built-in"."""
     versions: dict[str, str] = {}
+    engine: Workers | None = None
+    """None: threads of one process."""
 
 
 class Columns(list[Column]):

@@ -11,8 +11,9 @@ from nanclean.column import Column, Numbers
 from nanclean.detector import NUMBERS, Detector
 from nanclean.errors import PolicyError
 from nanclean.fixer import Aim
-from nanclean.grammar import Word
+from nanclean.grammar import Word, written
 from nanclean.mistakes import Mistake, Mistakes
+from nanclean.part import Call
 from nanclean.policy import FEATURE, Policy
 from nanclean.reach import Reach
 from nanclean.rule import ALL, Rule
@@ -72,6 +73,9 @@ class Resolver:
             return
         if not self.makes_sense(rule, where, key):
             return
+        if rule.find is not None and rule.find.scope == "row":
+            self._of_rows(number, rule, where, key)
+            return
         steps = []
         for name, named in self._reached(rule, where, key).items():
             step = self._step(number, rule, name, named, where, key)
@@ -79,6 +83,18 @@ class Resolver:
                 steps.append(step)
         self._run(steps)
         self.steps += steps
+
+    def _of_rows(self, number: int, rule: Rule, where: str, key: str | None) -> None:
+        """One step for all columns that a row is judged by."""
+        assert rule.find is not None
+        columns = []
+        for name, named in self._reached(rule, where, key).items():
+            if name in self.columns:
+                columns.append(name)
+            else:
+                self._skip(rule, name, "which is gone by then", named, where, key)
+        if columns:
+            self.steps.append(Step(number, columns[0], rule.find.over(columns), rule.fix))
 
     def _works(self, step: Step, where: str, key: str | None) -> bool:
         """Whether a fix takes its column; tried on no rows."""
@@ -111,6 +127,11 @@ class Resolver:
         if find is not None and find.scope == "table" and not fix.counts:
             said = f"{find.name} is about a column as a whole, so {fix.name} has no cells to work on"
             self.mistakes.add(said, where, key, hint=f"write '{first}: {find} -> drop_column'")
+            return False
+        if find is not None and find.scope == "row" and not fix.drops:
+            said = f"{find.name} is about rows as a whole, and {fix.name} is about cells"
+            right = written(rule.columns, rule.excepted, find, None, Call("drop"))
+            self.mistakes.add(said, where, key, hint=f"write '{right}'")
             return False
         return True
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 import msgspec
 
 from nanclean import finding as findings
 from nanclean.causes import run_of_rows, together, zeros_under
+from nanclean.dataset import Dataset
 from nanclean.detector import MEASURED, Detector, Verdict
+from nanclean.disagreement import differences
+from nanclean.engine import Engine
 from nanclean.engines.local import Local
+from nanclean.errors import UsageError
 from nanclean.finding import RANK, Finding
 from nanclean.format import Source
 from nanclean.hits import Hits, block_ranges
@@ -20,8 +24,10 @@ from nanclean.pipeline import Memory, Progress, Table
 from nanclean.policy import Check, Checks, Policy
 from nanclean.profile import Profile
 from nanclean.reading import Demand, Reading
-from nanclean.report import Column, Fences, Histogram, Outliers, Report, Run, Summary
+from nanclean.report import Column, Fences, Histogram, Outliers, Report, Run, Sample, Summary, Workers
 from nanclean.report import Source as ReportSource
+from nanclean.sampled import CONFIDENCE, Sampled
+from nanclean.searching import Read
 from nanclean.statistics import FIGURES, Figures
 from nanclean.tokens import Words
 from nanclean.version import version
@@ -45,6 +51,8 @@ class Scan:
     """Of every column of numbers, whatever the checks need."""
     more: Callable[[Reading, Profile, Mapping[int, Figures]], Sequence[Finding]] | None = None
     """What else there is to find, when everything has been measured."""
+    engine: Engine | None = None
+    """Does the work. None: threads of this process."""
 
     def __post_init__(self) -> None:
         self.names = [field.name for field in self.source.fields]
@@ -52,26 +60,38 @@ class Scan:
         """The checks, by the types of the columns."""
         types = [field.type for field in self.source.fields if field.type is not None]
         known = types if len(types) == len(self.names) else None  # of text only the cells can tell
-        self.policy.checks(self.names, known)  # what can be wrong is told before the first row is read
+        checks = self.policy.checks(self.names, known)  # what can be wrong is told before the first row is read
+        if self.engine is not None and self.engine.apart:
+            _refuse_pairs(checks)
         self.chosen = self.policy.selected(self.names, known)
         missing_list = self.policy.missing_list or "auto"
         self.table = Table(
             self.source,
-            Local(self.jobs),
-            Memory(0 if self.source.quick else self.memory * 6 // 10),
+            self.engine or Local(self.jobs, self.memory),
+            Memory(0 if self.source.quick or (self.engine is not None and self.engine.apart) else self.memory // 5),
             [Words(missing_list, self.policy.declared(name), cast(Any, self.decimal)) for name in self.names],
             self.chosen,
             {i: type_ for i, name in enumerate(self.names) if (type_ := self.policy.type(name)) is not None},
             self.progress,
+            self.memory,
         )
 
     def report(self, fail_on: str, started: float) -> Report:
         """Measure, find, and put it all together."""
         reading, profile = self.table.measured(self._early, self._demands)
+        if self.sampled is not None:
+            self.sampled.demand()
+        if isinstance(self.source, Dataset) and self.source.lexical:
+            self.source.differences += differences(self.table, reading, profile.classes)
         figures = self.figures(reading, profile)
         found = self._found(reading, profile, figures)
         report = self.assembled(reading, profile, figures, found, started)
         return msgspec.structs.replace(report, exit_code=findings.exit_code(found, fail_on))
+
+    @property
+    def sampled(self) -> Sampled | None:
+        """The source, if it is a sample."""
+        return self.source if isinstance(self.source, Sampled) else None
 
     def measured(self) -> tuple[Reading, Profile]:
         """The types and the statistics of all columns; nothing is looked for."""
@@ -94,13 +114,14 @@ class Scan:
             source=ReportSource(
                 path=path,
                 format=self.source.format,
-                bytes=self.source.size,
+                bytes=self.source.stored,
                 rows=rows,
                 columns=len(self.names),
                 complete_rows=profile.rows.complete,
                 ragged=facts.ragged,
-                files=[{"path": path, "rows": rows, **self.source.details()}],
-                blocks=[(first, last) for first, last in block_ranges(rows)],
+                files=self.source.files(),
+                sample=None if self.sampled is None else Sample(**asdict(self.sampled.taken), confidence=CONFIDENCE),
+                blocks=[(first, last) for first, last in block_ranges(self.source.reach)],
             ),
             columns=cast(Any, [_column(figures[i]) for i in self.chosen]),
             findings=list(found),
@@ -112,7 +133,8 @@ class Scan:
                 jobs=self.jobs,
                 memory=self.memory,
                 policy=self.policy.description,
-                versions=_versions(),
+                versions=versions(),
+                engine=_workers(self.engine),
             ),
         )
 
@@ -146,7 +168,7 @@ class Scan:
 
     def figures(self, reading: Reading, profile: Profile) -> dict[int, Figures]:
         """What was measured of each column, by its place."""
-        rows = self.source.facts.rows
+        rows = self.source.reach
         return {
             i: profile.columns[i].result(rows)
             | {
@@ -163,8 +185,16 @@ class Scan:
     def _found(self, reading: Reading, profile: Profile, figures: Mapping[int, Figures]) -> list[Finding]:
         found = self.findings(reading, profile, figures, self.fitted(reading, figures))
         found += _remarks(self._checks(reading))
+        found += [
+            Finding(rule="source", rule_text="source", severity="info", message=note)
+            for note in self.source.facts.notes
+        ]
+        if self.sampled is not None:
+            found += _unsearched(self._checks(reading))
         if self.more is not None:
             found += self.more(reading, profile, figures)
+        if self.sampled is not None:
+            found = [findings.of_sample(finding) for finding in found]
         return sorted(found, key=lambda finding: RANK[finding.severity])
 
     def findings(
@@ -177,16 +207,25 @@ class Scan:
                 continue
             if check.find.suspects(figures[check.column]):
                 late[number] = (check.column, check.find)
-        hits = {**profile.hits, **self.table.located(reading, late)}
+        hits = {**profile.hits, **self.table.located(reading, late), **self._searched(reading, checks)}
         evidence = self._evidence(reading, profile, checks, hits, figures)
         told = [
             (check, each, evidence.get(number, []))
             for number, check in enumerate(checks)
             for each in self._told(check, hits.get(number), figures)
         ]
-        lines = self._lines(row for _, each, _ in told for row in _rows(each))
+        lines = self._lines(row for check, each, _ in told for row in _named(check, each))
         found = [self._finding(check, each, more, figures, lines) for check, each, more in told]
         return [finding for finding in found if finding is not None]
+
+    def _searched(self, reading: Reading, checks: Sequence[Check]) -> dict[int, Hits]:
+        """The rows that finds about rows find, by the number of the check. Each find takes a look of its own."""
+        found: dict[int, Hits] = {}
+        for number, check in enumerate(checks):
+            if check.find.scope == "row" and self.sampled is None:
+                rows = Read(self.table, reading, self.names, check.columns)
+                found[number] = check.find.over(rows.columns).search(rows).hits()
+        return found
 
     def fitted(self, reading: Reading, figures: Mapping[int, Figures], policy: Policy | None = None) -> list[Check]:
         """The checks of a policy, or of the own one, for the table, with finds that know their numbers."""
@@ -213,9 +252,7 @@ class Scan:
         """`missing cells of u lie in lines 102 to 131`."""
         assert check.column is not None
         what = "missing cells" if check.find.name == "missing" else "infinities"
-        lines = self.source.lines([first - 1, last - 1])
-        place = f"rows {first:,} to {last:,}" if lines is None else f"lines {lines[0]:,} to {lines[1]:,}"
-        return f"{what} of {quoted(self.names[check.column])} lie in {place}"
+        return f"{what} of {quoted(self.names[check.column])} lie in {self.source.between(first - 1, last - 1)}"
 
     def _lines(self, rows: Iterable[int]) -> dict[int, int] | None:
         """The lines of some records, found in one go; None where there are no lines."""
@@ -237,12 +274,21 @@ class Scan:
             where, numbers = self.source.where(rows, check.column, cells) if rows else None, None
         else:
             numbers = [lines[row] for row in rows] or None
-            where = [f"line {number}" for number in numbers] if numbers else None
+            where = self.source.on_lines(rows, numbers) if numbers else None
         if isinstance(told, Verdict):
             return findings.of_verdict(check, told, where=where, lines=numbers)
+        if check.find.scope == "row":
+            of = self.source.facts.rows - self.source.facts.ragged
+            others = self._places(told.values, lines)
+            return findings.of_rows(check, told, of, where, others, values=self.values, lines=numbers)
         assert check.column is not None
         found = findings.of_column(check, figures[check.column], told, values=self.values, where=where, lines=numbers)
+        if self.sampled is not None:
+            evidence = [*evidence, findings.bound(self.sampled.bound(told), CONFIDENCE)]
         return found and _with_evidence(found, evidence)
+
+    def _places(self, rows: Sequence[int], lines: Mapping[int, int] | None) -> list[str]:
+        return self.source.where(rows) if lines is None else self.source.on_lines(rows, [lines[row] for row in rows])
 
     def _evidence(
         self,
@@ -288,11 +334,32 @@ def _rows(told: Hits | Verdict) -> tuple[int, ...]:
     return told.rows if isinstance(told, Verdict) else told.first
 
 
+def _named(check: Check, told: Hits | Verdict) -> tuple[int, ...]:
+    """The rows that a finding names: its own, and of finds about rows those that they are held against."""
+    return (*_rows(told), *told.values) if isinstance(told, Hits) and check.find.scope == "row" else _rows(told)
+
+
 def _remarks(checks: Sequence[Check]) -> list[Finding]:
     """Rules that reach nothing, and those that were skipped where they do not apply."""
     assert isinstance(checks, Checks)
     warnings = [Finding(rule="policy", rule_text=said, severity="warning", message=said) for said in checks.warnings]
     return warnings + [Finding(rule="policy", rule_text=said, severity="info", message=said) for said in checks.skipped]
+
+
+def _refuse_pairs(checks: Sequence[Check]) -> None:
+    """UsageError for a find that holds rows against others, which may be anywhere."""
+    for check in checks:
+        if check.find.scope == "row":
+            raise UsageError(
+                f"{check.text}: holds every row against all others, which a cluster does not do",
+                hint="leave it out, or leave out --engine",
+            )
+
+
+def _unsearched(checks: Sequence[Check]) -> list[Finding]:
+    """Finds about rows that are held against other rows: few of those are in a sample."""
+    texts = [f"{check.text}: not looked for in a sample, which tears pairs apart" for check in checks if check.columns]
+    return [Finding(rule="policy", rule_text=said, severity="info", message=said) for said in texts]
 
 
 def _with_evidence(finding: Finding, lines: Sequence[str]) -> Finding:
@@ -310,7 +377,13 @@ def _column(figures: Figures) -> Column:
     return Column(**plain)
 
 
-def _versions() -> dict[str, str]:
+def _workers(engine: Engine | None) -> Workers | None:
+    told = None if engine is None else engine.told()
+    return None if told is None else Workers(**told)
+
+
+def versions() -> dict[str, str]:
+    """Of the libraries that decide about numbers."""
     import numpy
     import pyarrow
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -13,11 +14,12 @@ from nanclean import registry
 from nanclean.batch import Batch, Raw
 from nanclean.block import Block, Held
 from nanclean.column import Column, Numbers, Values
-from nanclean.detector import NUMBERS
+from nanclean.detector import NUMBERS, Sized
 from nanclean.errors import RecipeError, UsageError
 from nanclean.formats._returned import Growing, Result
 from nanclean.patch import numbers
 from nanclean.reading import Reading
+from nanclean.resources import MOST
 from nanclean.steps import Key, Step, run
 from nanclean.tokens import Words
 from nanclean.typed import Complexes, Lists
@@ -40,13 +42,12 @@ def applied(recipe: Recipe, table: object) -> Any:
     carries: dict[Key, dict[str, Any]] = {}
     grown: dict[str, Growing] = {}
     kept: list[np.ndarray] = []
-    for start in range(0, max(given.rows, 1), given.batch):
-        stop = min(start + given.batch, given.rows)
-        raws = [column.cells(start, stop) for column in served]
-        held = {
-            column.name: Held(column.view(raw), i) for i, (column, raw) in enumerate(zip(served, raws, strict=True))
-        }
-        block, _ = run(steps, Block(Batch(start, stop - start, raws), held), carries)
+    for place, step in enumerate(steps):
+        if step.of_rows and step.find is not None:
+            left = _Left(given, served, steps[:place], step.find.columns)
+            steps[place] = replace(step, marked=step.find.search(left))
+    for block in _blocks(given, served):
+        block, _ = run(steps, block, carries)
         kept.append(block.numbers())
         for column in served:
             column.compare(block.columns.get(column.name))
@@ -54,6 +55,35 @@ def applied(recipe: Recipe, table: object) -> Any:
             grown.setdefault(name, Growing(given.rows)).add(piece)
     dropped = sum(map(len, kept)) < given.rows
     return given.returned(list(_results(given, served, grown)), np.concatenate(kept) if dropped else None)
+
+
+def _blocks(given: Given, served: Sequence[_Served]) -> Iterator[Block]:
+    """The columns that are looked into, some rows at a time; of no rows one block."""
+    for start in range(0, max(given.rows, 1), given.batch):
+        stop = min(start + given.batch, given.rows)
+        raws = [column.cells(start, stop) for column in served]
+        held = {
+            column.name: Held(column.view(raw), i) for i, (column, raw) in enumerate(zip(served, raws, strict=True))
+        }
+        yield Block(Batch(start, stop - start, raws), held)
+
+
+@dataclass(frozen=True)
+class _Left:
+    """The rows of a table in memory as some steps leave them, to be searched."""
+
+    given: Given
+    served: Sequence[_Served]
+    steps: Sequence[Step]
+    columns: Sequence[str]
+    memory: int = MOST
+
+    def look(self, work: Callable[[Block], Sized], only: frozenset[int] | None = None) -> Iterator[tuple[Sized, int]]:
+        carries: dict[Key, dict[str, Any]] = {}
+        for block in _blocks(self.given, self.served):
+            after, _ = run(self.steps, block, carries, prove=False)
+            if after.rows:
+                yield work(after), 0
 
 
 def names_of(table: object) -> list[str]:
@@ -106,7 +136,17 @@ def _fitting(recipe: Recipe, given: Given) -> list[Step]:
 def _working(recipe: Recipe, names: Collection[str]) -> list[Step]:
     """The steps that change something in a table with these columns: what is to be predicted may not be known yet."""
     unlabelled = {name for name in recipe.policy.label if name not in names}
-    return [step for step in recipe.steps if step.fix is not None and step.column not in unlabelled]
+    steps = [_over_others(step, unlabelled) for step in recipe.steps if step.fix is not None]
+    return [step for step in steps if step.column not in unlabelled]
+
+
+def _over_others(step: Step, gone: Collection[str]) -> Step:
+    """A step that judges rows, by the columns that are there."""
+    left = [name for name in step.searches if name not in gone] if step.of_rows else []
+    if not left or step.find is None or len(left) == len(step.searches):
+        return step
+    columns = [name for name in step.find.columns if name in left]
+    return replace(step, column=columns[0], find=step.find.over(columns))
 
 
 def _added(steps: Iterable[Step]) -> set[str]:
@@ -116,7 +156,12 @@ def _added(steps: Iterable[Step]) -> set[str]:
 def _needed(steps: Sequence[Step]) -> list[str]:
     """The columns that have to be looked into, each once."""
     added = _added(steps)
-    return [name for name in dict.fromkeys(name for step in steps for name in step.reads) if name not in added]
+    return [name for name in dict.fromkeys(name for step in steps for name in _looked_at(step)) if name not in added]
+
+
+def _looked_at(step: Step) -> Sequence[str]:
+    """The columns that a step looks at, of rows as a whole in the order in which they are compared."""
+    return step.find.columns if step.of_rows and step.find is not None else tuple(step.reads)
 
 
 def _missing(given: Given, missing: Sequence[str]) -> RecipeError:

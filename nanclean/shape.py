@@ -53,6 +53,7 @@ def order_figures(ladder: Ladder, mean: float, std: Interval, quantiles: tuple[f
         "gaps": _gaps(ladder),
         "beside": {name: ladder.beside(q) for name, q in (("q1", 0.25), ("median", 0.5), ("q3", 0.75))},
         "quantiles": {q: ladder.quantile(q)[0] for q in quantiles},
+        "ranks": {q: ladder.rank(*ladder.quantile(q), inclusive=True) for q in quantiles},
     }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from nanclean.batch import Numbered
 from nanclean.column import Column
 from nanclean.hits import Blocks
+from nanclean.resources import MOST
 
 Figures = dict[str, Any]
 """The figures of one column under their names in the report, and a few more that detectors use."""
@@ -25,10 +26,14 @@ FIGURES: Figures = {
 """The keys that the report has of every column, in its order."""
 
 EXTRA: Figures = {
-    "classes": None, "details": {}, "ends": None, "gaps": [], "quantiles": {}, "min_positive": None, "bits": None,
-    "format": None, "mode": None, "beside": None,
+    "classes": None, "details": {}, "ends": None, "gaps": [], "quantiles": {}, "ranks": {}, "min_positive": None,
+    "bits": None, "format": None, "mode": None, "beside": None,
 }  # fmt: skip
 """What only detectors and fixers see."""
+
+
+OBJECTS = 6_000
+"""Bytes of an accumulator as Python holds it."""
 
 
 class Statistics(ABC):
@@ -44,6 +49,16 @@ class Statistics(ABC):
     def asks(self) -> bool:
         """Whether it is likely to ask for another look."""
         return False
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes, without the values that it keeps."""
+        return OBJECTS
+
+    @property
+    def keeps(self) -> int:
+        """About how many bytes the values may take that this look will keep, in all pieces together."""
+        return 0
 
     @abstractmethod
     def add(self, column: Column, batch: Numbered) -> None:
@@ -61,8 +76,8 @@ class Statistics(ABC):
     def result(self, rows: int) -> Figures:
         """The figures of a column of a table of so many records."""
 
-    def again(self) -> Self | None:
-        """For another look, knowing what this one has learned; None: settled."""
+    def again(self, most: int = MOST) -> Self | None:
+        """For another look, knowing what this one has learned; None: settled. most: bytes that kept values may take."""
         return None
 
 

@@ -15,7 +15,7 @@ from nanclean.batch import Raw
 from nanclean.block import Block, Held
 from nanclean.cells import packed, packed_bits
 from nanclean.column import Column, Mask, Numbers
-from nanclean.detector import Detector, Figures
+from nanclean.detector import Detector, Figures, Marked
 from nanclean.errors import RuleError, VerificationError
 from nanclean.fixer import Bad, Fixed, Fixer
 from nanclean.hits import Hits
@@ -51,6 +51,13 @@ class Step:
     """The round that takes its figures. None: those of the column as it was read are good."""
     settled: bool = False
     """It knows all its numbers."""
+    marked: Marked | None = field(default=None, compare=False, repr=False)
+    """The rows that its find has found, where that is about rows and the data has been searched. In no recipe."""
+
+    @property
+    def of_rows(self) -> bool:
+        """Whether it judges rows by several columns together: then it is one step for all of them."""
+        return self.find is not None and self.find.scope == "row"
 
     @property
     def key(self) -> Key:
@@ -66,8 +73,15 @@ class Step:
 
     @property
     def reads(self) -> frozenset[str]:
-        """The columns that it looks at."""
+        """The columns that it looks at in a block."""
+        if self.of_rows:  # it only asks which rows have been found
+            return frozenset()
         return frozenset((self.column, *(() if self.fix is None else self.fix.beside)))
+
+    @property
+    def searches(self) -> frozenset[str]:
+        """The columns that all rows are searched by before it is known which it finds."""
+        return frozenset(self.find.columns) if self.find is not None and self.of_rows else frozenset()
 
     @property
     def counts(self) -> bool:
@@ -87,7 +101,7 @@ class Step:
     @property
     def touches(self) -> set[tuple[str, str]]:
         """What it looks at and changes."""
-        return {ROWS, *(what for name in self.reads for what in _both(name))}
+        return {ROWS, *(what for name in self.reads | self.searches for what in _both(name))}
 
     @property
     def writes(self) -> set[tuple[str, str]]:
@@ -103,7 +117,7 @@ class Step:
 
     def fit(self, figures: Figures) -> Self:
         """With its numbers, from the column as the rules above leave it."""
-        find = self.find if self.find is None or self.find.scope == "table" else self.find.fit(figures)
+        find = self.find if self.find is None or self.find.scope != "cell" else self.find.fit(figures)
         fix = self.fix if self.fix is None else self.fix.fit(figures, find)
         return replace(self, find=find, fix=fix, settled=True)
 
@@ -183,6 +197,16 @@ def act(
     columns, rejected = dict(block.columns), []
     keep: Mask | None = None
     for number, step in enumerate(rule, start=place):
+        if step.of_rows:
+            found = _marked(step, block)
+            if tally is not None:
+                _note_rows(tally, step, block, found)
+            if step.fix is not None and step.fix.drops and found.any():
+                keep = ~found
+                rejected.append(_rejected(block, step, number, found))
+                if tally is not None:
+                    tally.rows[step.key] += len(rejected[-1].rows)
+            continue
         held = block.columns.get(step.column)
         if held is None:  # a rule above has taken it out
             continue
@@ -206,6 +230,27 @@ def act(
     for step in rule if prove else ():
         _prove(step, after)
     return after, rejected
+
+
+def _marked(step: Step, block: Block) -> Mask:
+    """bool, (rows,): the rows of a block that a search has found."""
+    if not block.rows:
+        return np.zeros(0, dtype=bool)
+    if step.marked is None:
+        raise RuntimeError(f"nobody has searched for {step.find}")
+    numbers = block.numbers()
+    found = step.marked.between(int(numbers[0]), int(numbers[-1]))
+    if not len(found):
+        return np.zeros(block.rows, dtype=bool)
+    return found[np.minimum(np.searchsorted(found, numbers), len(found) - 1)] == numbers
+
+
+def _note_rows(tally: Tally, step: Step, block: Block, bad: Mask) -> None:
+    tally.reached[step.key] += block.rows
+    tally.found[step.key] += int(np.count_nonzero(bad))
+    if bad.any():
+        assert step.marked is not None
+        tally.hits.setdefault(step.key, Hits()).add_rows(bad, block, step.marked.values)
 
 
 def _bad(step: Step, view: Column) -> Bad:
@@ -247,7 +292,7 @@ def _note(tally: Tally, step: Step, block: Block, view: Column, bad: Bad, fixed:
 
 def _rejected(block: Block, step: Step, number: int, going: Mask) -> Rejected:
     rows = np.flatnonzero(going)
-    values = _texts(block.raw(step.column), rows)
+    values = _texts(None if step.of_rows else block.raw(step.column), rows)
     rows = rows if block.kept is None else block.kept[rows]
     return Rejected(rows, np.full(len(rows), number, np.int64), values)
 
@@ -312,7 +357,7 @@ def _same(before: Column, after: Column, cells: Mask) -> bool:
 def _prove(step: Step, block: Block) -> None:
     """The find finds nothing any more, and the fix has kept its own promise."""
     held = block.columns.get(step.column)
-    if step.fix is None or held is None or not block.rows:
+    if step.fix is None or held is None or not block.rows or step.of_rows:
         return
     view = held.view
     if step.fix.cures and step.find is not None and step.find.scope == "cell":

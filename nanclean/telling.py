@@ -14,13 +14,15 @@ from nanclean.after import After
 from nanclean.cleaning import Outcome
 from nanclean.column import Column
 from nanclean.drifting import TRAINING, Before, Judge, Now, pairs, training_rows
+from nanclean.file import shown
 from nanclean.finding import RANK, Finding
-from nanclean.outputs import Wish, format_of
+from nanclean.outputs import Wish
 from nanclean.policy import Check
 from nanclean.reference import of_recipe
 from nanclean.report import STILL, Change, Output, Report, Summary
 from nanclean.report import Column as Measured
 from nanclean.scanning import Scan
+from nanclean.steps import Step
 from nanclean.target import Out, is_like
 
 if TYPE_CHECKING:
@@ -62,11 +64,11 @@ class Telling:
             summary=Summary.of(every),
             changes=self._changes(after),
             output=Output(
-                path=wish.output,
+                path=None if wish.output is None else shown(wish.output),
                 rows=outcome.kept,
                 rejected=outcome.rejected,
                 verified=False,
-                format=None if wish.output is None else format_of(wish.output),
+                format=None if wish.output is None else wish.format_of_output(self.work.source.format),
                 columns=[out.name for out in outs],
                 untouched=self.work.same(outcome, outs),
             ),
@@ -124,8 +126,9 @@ class Telling:
         policy = replace(self.work.policy.without_rules(columns), columns={}, missing=())
         jobs = 1 if chain.ordered else self.work.jobs
         scan = Scan(
-            source, policy, self.work.options.decimal, jobs, self.work.memory, self.work.values, self.work.progress
-        )
+            source, policy, self.work.options.decimal, jobs, self.work.memory, self.work.values, self.work.progress,
+            engine=self.work.given,
+        )  # fmt: skip
         report = scan.report("never", self.work.started)
         self.work.passes += chain.passes
         return report
@@ -135,6 +138,9 @@ class Telling:
         drawn: set[str] = set()
         for step in self.work.steps:
             if step.fix is None:
+                continue
+            if step.of_rows:
+                changes.append(self._of_whole_rows(step))
                 continue
             summary = _summary(after[step.column]) if step.column in after else None
             if summary is not None and step.column not in drawn:
@@ -160,6 +166,12 @@ class Telling:
             changes.insert(place, Change(rule=str(rule), column=None, fix=str(rule.fix), rows=self.outcome.ragged))
         return changes
 
+    def _of_whole_rows(self, step: Step) -> Change:
+        tally, rule = self.outcome.tally, self.work.policy.rules[step.rule]
+        return Change(
+            rule=str(rule), column=None, fix=str(step.fix), found=tally.found[step.key], rows=tally.rows[step.key]
+        )
+
     def _of_rules(self) -> list[Finding]:
         """What limits and rules without a fix have to say."""
         found: list[Finding] = []
@@ -179,7 +191,13 @@ class Telling:
             if counted and sum(figures.get(name) or 0 for name in counted) != hits.count:
                 figures |= _uncounted(figures, counted)
             lines = self.work.source.lines(hits.first)
-            where = self.work.source.where(hits.first) if lines is None else [f"line {line}" for line in lines]
+            source = self.work.source
+            where = source.where(hits.first) if lines is None else source.on_lines(hits.first, lines)
+            if step.of_rows:
+                others, rows = source.where(hits.values), self.outcome.tally.reached[step.key]
+                told = findings.of_rows(check, hits, rows, where, others, values=self.work.values, lines=lines)
+                found += [] if told is None else [told]
+                continue
             told = findings.of_column(check, figures, hits, values=self.work.values, where=where, lines=lines)
             if told is not None:
                 found.append(told)

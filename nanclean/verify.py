@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from nanclean import registry
 from nanclean.checksum import Checksum
 from nanclean.cleaning import Sink
-from nanclean.engine import Engine
-from nanclean.errors import NancleanError, VerificationError
+from nanclean.engine import Engine, share
+from nanclean.errors import NancleanError, OutputError, VerificationError
+from nanclean.files.spooled import ROOM
 from nanclean.format import Source, Split
 from nanclean.lexical import Classes, decode
+from nanclean.opening import file_at, opened_as
 from nanclean.tokens import Words
 from nanclean.wording import quoted
 
@@ -21,16 +21,26 @@ Pieces = tuple[int, list[Checksum], list[Classes]]
 
 
 def verify(
-    sink: Sink, path: str, shown: str, engine: Engine, progress: Callable[[int, int], None] | None = None
+    sink: Sink,
+    path: str,
+    shown: str,
+    engine: Engine,
+    progress: Callable[[int, int], None] | None = None,
+    room: int = ROOM,
 ) -> None:
     """VerificationError unless the file has the columns, the rows and, cell by cell, the values that went to the sink.
 
-    path: where the draft is; shown: the name that it will have.
+    path: where the draft is; shown: the name that it will have; room: what may be kept in memory of one that is
+    compressed.
     """
-    if not sink.rows and not os.path.getsize(path):
-        return  # text without a line of names and without a record: there is nothing to read
     try:
-        source = cast(Source, registry.module("formats", sink.target.format).opened(path, sink.target.reading))
+        file = file_at(path, room)
+        if not sink.rows and not file.size:
+            file.close()
+            return  # text without a line of names and without a record: there is nothing to read
+        source = opened_as(sink.target.format, file, sink.target.reading)
+    except OutputError:
+        raise
     except NancleanError as error:
         raise VerificationError(f"{shown}: cannot be read back: {_without(error.message, path)}", hint=_HINT) from error
     try:
@@ -77,6 +87,7 @@ def _compare_types(sink: Sink, classes: Sequence[Classes], shown: str) -> None:
 
 
 def _read(source: Source, sink: Sink, engine: Engine, progress: Callable[[int, int], None] | None) -> Pieces:
+    share(engine, source)
     types = list(sink.types.values())
     rows, whole, classes = 0, [Checksum() for _ in source.fields], [Classes() for _ in types]
     for piece, split in engine.map(lambda split: (_checked(split, len(whole), types), split), source.splits()):

@@ -18,7 +18,8 @@ from nanclean.policy import Check, Policy
 from tests.figures_reference import figures_of, hits_of, numbers
 
 KEYS = (
-    "rule rule_text severity column count of share limit message hint rows lines where ranges policy_line baseline"
+    "rule rule_text severity column count of share limit message hint rows lines where ranges policy_line sampled "
+    "baseline"
 ).split()
 
 
@@ -54,6 +55,7 @@ def test_the_keys_are_those_of_the_contract():
         "where": None,
         "ranges": [[2, 3]],
         "policy_line": None,
+        "sampled": False,
         "baseline": None,
     }
 

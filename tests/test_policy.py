@@ -388,7 +388,7 @@ class TestChecks:
     def test_names_can_be_checked_before_types_are_known(self):
         of = policy.from_options(rules=["store: infinite", "@text: infinite"])
         checks = of.checks(NAMES)
-        assert {check.find.name for check in checks} == {"encoding", "header", "names", "no_rows", "ragged"}
+        assert {check.find.name for check in checks} == {"encoding", "header", "names", "no_rows", "ragged", "schema"}
         with pytest.raises(PolicyError, match="no column 'stroe'; did you mean store"):
             policy.from_options(rules=["stroe: infinite"]).checks(NAMES)
 

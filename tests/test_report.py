@@ -19,7 +19,8 @@ from tests import reports
 
 KEYS = {
     "Report": "schema command exit_code source columns findings changes output comparison summary run",
-    "Source": "path format bytes rows columns complete_rows ragged files blocks",
+    "Source": "path format bytes rows columns complete_rows ragged files blocks sample",
+    "Sample": "share seed blocks of_blocks rows of_rows at_most confidence",
     "Column": "name type role count missing null nan empty token tokens pos_inf neg_inf finite zero negative "
     "unparsable min max mean std q1 median q3 mad outliers fences reason distinct constant top histogram "
     "missing_by_block missing_rows",
@@ -27,14 +28,15 @@ KEYS = {
     "Fences": "zscore iqr mad",
     "Histogram": "edges counts",
     "Finding": "rule rule_text severity column count of share limit message hint rows lines where ranges policy_line "
-    "baseline",
+    "sampled baseline",
     "Change": "rule column fix cells rows before after found detail",
     "Output": "path rows rejected verified rejected_path recipe format columns untouched copied",
     "Comparison": "path kind rows same columns",
     "Shift": "name old new measures at_least",
     "Side": "type count missing infinite finite min max mean std",
     "Summary": "error warning info",
-    "Run": "version passes seconds jobs memory policy versions",
+    "Run": "version passes seconds jobs memory policy versions engine",
+    "Workers": "name workers tasks sent received merged",
 }
 ODD_NUMBERS = st.one_of(st.floats(), st.integers(-(2**80), 2**80), st.none())
 PLAIN = [reports.weather(), reports.healthy(), reports.embeddings(30)]

@@ -18,8 +18,8 @@ from nanclean import registry
 
 FOLDER = Path(__file__).parents[1] / "sample_data"
 FAULTS: dict[str, dict[str, Any]] = json.loads((FOLDER / "faults.json").read_text(encoding="utf-8"))
-SEPARATELY = {"quantile", "range", "zscore", "iqr", "mad", "no_rows"}
-"""Found only where a rule asks for them."""
+SEPARATELY = {"quantile", "duplicate", "range", "zscore", "iqr", "mad", "no_rows", "schema"}
+"""Found only where a rule asks for them, or in several files."""
 
 Key = tuple[str, str | None]
 

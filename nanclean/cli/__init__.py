@@ -23,7 +23,7 @@ from nanclean import registry
 from nanclean.errors import NancleanError, UsageError
 from nanclean.escaping import escaped, shortened
 
-COMMANDS = ("scan", "check", "compare", "fix", "fit", "apply", "init", "explain")
+COMMANDS = ("scan", "check", "compare", "fix", "fit", "apply", "init", "explain", "profile", "merge")
 """In the order of `--help`. The module of each has its name and holds a `command`."""
 INTERRUPTED, CLOSED, TERMINATED, BUG = 130, 141, 143, 70
 

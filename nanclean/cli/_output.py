@@ -6,7 +6,7 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TextIO, cast
 
@@ -16,23 +16,31 @@ PIECE = 1 << 13
 """Characters written at a time."""
 
 
-class _StandardOutput(io.TextIOBase):
-    """Standard output, whose failures say that it is standard output that failed."""
+class _Standard(io.TextIOBase):
+    """Standard output, or standard error, whose failures say that it is the one that failed."""
+
+    def __init__(self, name: str, stream: Callable[[], TextIO]) -> None:
+        self.name, self.stream = name, stream
 
     def write(self, text: str) -> int:
-        with _named("standard output"):
+        with _named(self.name):
             for at in range(0, len(text), PIECE):  # unbuffered, one long write to a pipe may end early without a word
-                sys.stdout.write(text[at : at + PIECE])
+                self.stream().write(text[at : at + PIECE])
         return len(text)
 
     def flush(self) -> None:
-        with _named("standard output"):
-            sys.stdout.flush()
+        with _named(self.name):
+            self.stream().flush()
 
 
 def standard_output() -> TextIO:
     """Standard output as renderers write to it."""
-    return cast(TextIO, _StandardOutput())
+    return cast(TextIO, _Standard("standard output", lambda: sys.stdout))
+
+
+def standard_error() -> TextIO:
+    """Standard error, for reports where standard output takes the table."""
+    return cast(TextIO, _Standard("standard error", lambda: sys.stderr))
 
 
 def refuse_input(output: str, inputs: Sequence[str]) -> None:

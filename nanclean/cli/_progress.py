@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from nanclean.escaping import shortened
+from nanclean.file import shown
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -40,7 +41,7 @@ class _Told:
     """Takes notice of what has been read. May be called from any thread."""
 
     def __init__(self, source: str) -> None:
-        self.source = source
+        self.source = shown(source)
         self.last = self.started = time.monotonic()
         self.lock = threading.Lock()
         self.look = 0

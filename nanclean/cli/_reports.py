@@ -12,12 +12,14 @@ from typing import Any, cast
 from nanclean.cli import told, unexpected
 from nanclean.cli._actions import annotate, guarded
 from nanclean.cli._files import meant
-from nanclean.cli._output import refuse_input, standard_output, whole
+from nanclean.cli._output import refuse_input, standard_error, standard_output, whole
 from nanclean.cli._progress import progress
 from nanclean.cli.options import Asked
 from nanclean.errors import NancleanError, TableError, UsageError
+from nanclean.file import shown
 from nanclean.renderer import View, render
 from nanclean.report import Report
+from nanclean.wording import listed
 
 Judge = Callable[[Report], Report]
 
@@ -28,25 +30,46 @@ def show(
     sources: Iterable[str | NancleanError] | None = None,
     judged: Judge | None = None,
     read: Iterable[str | None] = (),
+    as_one: bool = False,
     **options: Any,
 ) -> tuple[list[Report], int]:
     """Look at each file and show its report as soon as there is one. All reports, and the worst exit code.
 
     sources: paths, and errors in the place of those that are none; otherwise the files that are asked for. judged:
-    what becomes of each report before it is shown. read: other files that no report may take the place of. options:
-    more for the verb.
+    what becomes of each report before it is shown. read: other files that no report may take the place of. as_one:
+    all files are one table. options: more for the verb.
     """
-    wanted = list(dict.fromkeys(meant(asked.files) if sources is None else sources))
+    wanted = list(dict.fromkeys(meant(asked.files) if sources is None or as_one else sources))
     _refuse_read([source for source in wanted if isinstance(source, str)], asked, read)
+    if as_one:
+        options, wanted = {**options, "as_one": True}, [_joined(wanted)]
     look = _Look(asked, command, judged or (lambda report: report), options, len(wanted) > 1)
     view = View.of(sys.stdout, verbose=asked.verbose, quiet=asked.quiet, fail_on=asked.fail_on or "never")
-    following = _next(asked, command)
+    following = None if as_one else _next(asked, command)
     out = guarded(standard_output(), asked.format)
     render(asked.format, map(look, wanted), out, replace(view, next=following))
     out.flush()
     annotate(look.reports, view, asked.format)
     written = write(asked, look.reports, view)
     return look.reports, max((report.exit_code for report in look.reports), default=0) or written
+
+
+class _Joined(str):
+    """Several files that are one table, by the name that people see."""
+
+    paths: tuple[str, ...]
+
+
+def _joined(sources: Iterable[str | NancleanError]) -> str | NancleanError:
+    """All paths as one; an error among them stands for all."""
+    paths = []
+    for source in sources:
+        if isinstance(source, NancleanError):
+            return source
+        paths.append(source)
+    joined = _Joined(listed(sorted(paths), 2))
+    joined.paths = tuple(paths)
+    return joined
 
 
 class _Look:
@@ -84,11 +107,12 @@ class _Look:
 
     def _report(self, source: str) -> Report:
         with progress(source, self.asked.quiet) as advance:
-            report = cast(Report, self.verb(source, **self.options, progress=advance))
+            given = list(source.paths) if isinstance(source, _Joined) else source
+            report = cast(Report, self.verb(given, **self.options, progress=advance))
         return self.judged(report if self.asked.values else report.without_values(messages=True))
 
     def _not_read(self, source: str | NancleanError, message: str, hint: str | None, code: int) -> Report:
-        path = source if isinstance(source, str) else message.partition(": ")[0]
+        path = shown(source) if isinstance(source, str) else message.partition(": ")[0]
         return Report.not_read(path, message, hint, command=self.command, exit_code=code)
 
 
@@ -109,14 +133,24 @@ def _of_one(error: TableError, source: object) -> TableError:
 
 
 def show_one(
-    asked: Asked, source: str, made: Callable[[Any], Report], command: str, read: Iterable[str | None] = ()
+    asked: Asked,
+    source: str,
+    made: Callable[[Any], Report],
+    command: str,
+    read: Iterable[str | None] = (),
+    output: str | None = None,
 ) -> int:
-    """Show the report of a command that writes. Its exit code. read: other files that it reads or writes."""
+    """Show the report of a command that writes. Its exit code. read: other files that it reads or writes.
+
+    output: where the table goes. If that is standard output, the report goes to standard error.
+    """
     _refuse_read([source], asked, read)
     with progress(source, asked.quiet) as advance:
         report = made(advance)
-    view = View.of(sys.stdout, verbose=asked.verbose, quiet=asked.quiet, fail_on=asked.fail_on or "error")
-    out = guarded(standard_output(), asked.format)
+    taken = output == "-"
+    stream = sys.stderr if taken else sys.stdout
+    view = View.of(stream, verbose=asked.verbose, quiet=asked.quiet, fail_on=asked.fail_on or "error")
+    out = guarded(standard_error() if taken else standard_output(), asked.format)
     render(asked.format, [report], out, replace(view, next=_after(report)))
     out.flush()
     if command == "compare":

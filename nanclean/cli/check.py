@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from nanclean.cli.options import Asked, shared
+from nanclean.cli.options import Asked, as_one, engines, sample, seed, shared
 
 SHOWS_FIGURES = frozenset({"html", "terminal"})
 """Reports in which the figures of all columns are looked at."""
@@ -14,12 +16,19 @@ SHOWS_FIGURES = frozenset({"html", "terminal"})
 @click.option("--against", metavar="R.json", help="A recipe whose data are the contract: types, ranges, categories.")
 @click.option("--baseline", metavar="FILE", help="Fail on findings only that are new, or worse than in this file.")
 @click.option("--update-baseline", is_flag=True, help="Write that file: what is found now is known from now on.")
+@as_one
+@sample
+@seed
+@engines
 @shared(fail_on="error", format="text")
-def command(asked: Asked, against: str | None, baseline: str | None, update_baseline: bool) -> int:
+def command(
+    asked: Asked, against: str | None, baseline: str | None, update_baseline: bool, as_one: bool,
+    sample: float | None, seed: int, **engine: Any,
+) -> int:  # fmt: skip
     """The gate: a line for each finding, and exit 1 if one is an error.
 
     FILE is a table, a pattern, or a folder, of which every table is checked. A file that cannot be read fails, too,
-    with exit 3, and never hides another. Only what the rules need is measured.
+    with exit 3, and never hides another; --as-one makes one table of them. Only what the rules need is measured.
 
     \b
     nanclean check data/
@@ -29,7 +38,6 @@ def command(asked: Asked, against: str | None, baseline: str | None, update_base
     """
     from dataclasses import replace
     from functools import partial
-    from typing import Any
 
     from nanclean.baseline import Baseline
     from nanclean.cli import tell
@@ -43,7 +51,7 @@ def command(asked: Asked, against: str | None, baseline: str | None, update_base
     if update_baseline and baseline is None:
         raise UsageError("--update-baseline needs a file to write", hint="--baseline known.json --update-baseline")
     known = None if baseline is None else Baseline.read(baseline, new=update_baseline)
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"as_one": as_one, "sample": sample, "seed": seed, **engine}
     read = [against, baseline]
     if against is not None:
         options["against"] = against
@@ -65,9 +73,10 @@ def command(asked: Asked, against: str | None, baseline: str | None, update_base
     if any(finding.message.endswith(OF_TWO) for report in reports for finding in report.findings):
         tell("note", "limits of drift in the policy need older data; they were not held: --against R.json")
     if code == 1 and asked.format == "text" and not asked.quiet:
-        path = typed(next(report.source.path for report in reports if report.exit_code))
+        path = next(report.source.path for report in reports if report.exit_code)
+        path = "--as-one FILE..." if as_one else typed(path)
         if against is None:
             tell("hint", f"nanclean scan {path}{repeated(asked, rules=True)} tells more, and the rules that repair it")
-        else:
+        elif not as_one:
             tell("hint", f"nanclean compare {typed(against)} {path} shows how the columns differ")
     return code

@@ -36,8 +36,9 @@ def command(asked: Asked, name: str | None, row: int | None, column: str | None)
     if row is not None and column is not None:
         raise UsageError("--row and --column are two questions", hint="ask them one after the other")
     if row is None and column is None:
-        if name is not None and os.path.isfile(name):
-            raise UsageError(f"{name} is a file", hint=f"ask for --row or --column: nanclean explain {name} --row 1")
+        if name is not None and (os.path.isfile(name) or (os.sep in name and os.path.isdir(name))):
+            kind = "file" if os.path.isfile(name) else "folder"
+            raise UsageError(f"{name} is a {kind}", hint=f"ask for --row or --column: nanclean explain {name} --row 1")
         return _explained.manual(name)
     if name is None:
         raise UsageError("--row and --column are of a file", hint="nanclean explain FILE --row 1")

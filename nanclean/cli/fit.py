@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from nanclean.cli.options import REPORTS, Asked, Word, shared
+from nanclean.cli.options import REPORTS, Asked, Word, engines, profile, shared
 
 
 @click.command("fit", short_help="Learn the numbers of a policy on the training data: a recipe.")
@@ -12,12 +14,16 @@ from nanclean.cli.options import REPORTS, Asked, Word, shared
 @click.option("-o", "--output", required=True, metavar="R.json", help="Where the recipe goes.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @click.option("--preset", type=Word(lambda: ("safe",)), metavar="safe", help="Rules that invent no value.")
+@profile
+@engines
 @shared(
     fail_on=None,
     format="terminal",
     without=("files", "columns", "fail_on", "strict", "format", "no_values", "verbose", *REPORTS),
 )
-def command(asked: Asked, file: str, output: str, force: bool, preset: str | None) -> int:
+def command(
+    asked: Asked, file: str, output: str, force: bool, preset: str | None, profile: str | None, **engine: Any
+) -> int:
     """Learn the numbers of a policy on the training data, and write nothing but the recipe.
 
     \b
@@ -29,7 +35,9 @@ def command(asked: Asked, file: str, output: str, force: bool, preset: str | Non
     from nanclean.wording import several
 
     with progress(file, asked.quiet) as advance:
-        recipe = api.fit(file, output, force=force, preset=preset, **asked.fixing(), progress=advance)
+        recipe = api.fit(
+            file, output, force=force, preset=preset, profile=profile, **asked.fixing(), **engine, progress=advance
+        )
     if not asked.quiet:
         click.echo(f"{output}: {several(len(recipe.policy.rules), 'rule')}, fitted on {several(recipe.rows, 'row')}")
         click.echo(f"Next, for any file like it: nanclean apply {output} FILE -o OUT")

@@ -124,6 +124,18 @@ class Whole(_Type):
         return int(value)
 
 
+class Share(_Type):
+    """A share in percent: 1%, 0.5%."""
+
+    name = "percent"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,9})?) *%", str(value))
+        if found is None or not 0 < float(found[1]) <= 100:
+            raise _wrong(param, value, "write it like 1% or 0.5%, up to 100%")
+        return float(found[1]) / 100
+
+
 class Delimiter(_Type):
     """One character between cells, or its name."""
 
@@ -139,6 +151,37 @@ class Delimiter(_Type):
 def _wrong(param: click.Parameter | None, value: object, hint: str) -> UsageError:
     option = param.opts[-1] if param is not None else "value"
     return UsageError(f"{option} cannot be {shortened(str(value))!r}", hint=hint)
+
+
+as_one = click.option("--as-one", is_flag=True, help="Read all files as one table, in the order of their names.")
+"""Of the commands that take several files."""
+
+sample = click.option(
+    "--sample",
+    type=Share(),
+    metavar="PERCENT",
+    help="Look at a share of the rows only: 1%. Text is still read to its end.",
+)
+seed = click.option("--seed", type=Whole(0), default=0, metavar="N", help="Of the sample: another one for another N.")
+"""Of the commands that only look."""
+
+profile = click.option(
+    "--profile", metavar="FIRST", help="Answer from what nanclean merge has written, without reading."
+)
+"""Of the commands that measure and write no table."""
+
+engine = click.option(
+    "--engine", type=Word(lambda: registry.names("engines")), metavar="local|dask|ray", help="Who does the work."
+)
+engine_address = click.option(
+    "--engine-address", metavar="ADDRESS", help="Of a cluster that runs: tcp://HOST:8786. Else one is started here."
+)
+"""Of the commands that a cluster can help."""
+
+
+def engines(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command both of them."""
+    return engine(engine_address(command))
 
 
 SEVERITIES = ("error", "warning", "info", "never")

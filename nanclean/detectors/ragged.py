@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nanclean.detector import Detector, Figures, Verdict
+from nanclean.escaping import shortened
 from nanclean.wording import listed, several
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ class Ragged(Detector):
         first = sorted(facts.ragged_rows)[:5]
         message = f"{several(facts.ragged, 'row does', 'rows do')} not have {several(len(columns), 'cell')}"
         if first:
-            cells = listed([f"{cells:,} on line {line}" for _, line, cells in first])
+            files = [f" of {shortened(file, 80)}" for file in facts.ragged_files[:5]] or [""] * len(first)
+            told = zip(first, files, strict=True)
+            cells = listed([f"{cells:,} on line {line}{file}" for (_, line, cells), file in told])
             message += f"\nThere are {cells}." if len(first) == facts.ragged else f"\nFirst {cells}."
         rows = tuple(record for record, _, _ in first)
         yield Verdict(None, message, "@all: ragged -> drop", facts.ragged, facts.rows, rows)

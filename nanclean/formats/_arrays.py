@@ -13,13 +13,15 @@ import numpy as np
 
 from nanclean.batch import Batch
 from nanclean.errors import UsageError
-from nanclean.format import Facts, Field, Source, Split
+from nanclean.format import Choice, Facts, Field, Source, Split
 from nanclean.formats._dialect import unique_names
 from nanclean.typed import native, type_of
 
 MOST_COLUMNS = 100_000
 SPLIT_BYTES = 64 << 20
 BATCH_BYTES = 64 << 20
+EXPANDED = 5
+"""Bytes that a byte takes while it is looked at."""
 """What a batch may hold: of 10,000 columns not many rows, and with fewer the calls for each column would dominate."""
 CACHED_BYTES = 8 << 20
 """What a batch of many columns should hold: it is read by columns while it is still in the cache."""
@@ -33,6 +35,12 @@ TILE_ROWS = 512
 FEWEST_ROWS = 128
 """Of a piece: with fewer, each column gets less than a few cache lines at a time."""
 PLACES = 16
+PAGE = 1 << 12
+"""Bytes that are read at a place that was chosen: they cost as much as one of them."""
+BLOCKS = 20_000
+"""Places that are chosen before they become larger: the more there are, the more they prove."""
+RUNS = 1 << 12
+"""Places that make a batch."""
 SAMPLED = 4096
 MOST_READS = 20_000
 """For the sample, where each column is read from its own place."""
@@ -188,7 +196,7 @@ def width(dtype: np.dtype) -> int:
 class ArraySource(Source):
     """An array as a table, wherever its values are."""
 
-    quick: ClassVar[bool] = True
+    quick: bool = True
 
     def __init__(self, path: str, size: int | None, name: str, dtype: np.dtype, layout: Layout) -> None:
         self.path, self.size, self.dtype, self.layout = path, size, dtype, layout
@@ -206,6 +214,21 @@ class ArraySource(Source):
 
     def check(self) -> None:
         """Raise InputError if the array is not what it was."""
+
+    @property
+    def in_place(self) -> bool:
+        """Whether a record lies in one piece, so that some can be read without the others."""
+        layout = self.layout
+        if layout.grouped or len(layout.shape) > 1:
+            return layout.inner == 1 and not layout.fortran
+        return True
+
+    def grain(self, share: float) -> int:
+        if not self.in_place or not self.fields:
+            return 1
+        width = self.layout.group if self.layout.grouped else self.layout.columns
+        page = PAGE // max(width * self.dtype.itemsize, 1)
+        return max(min(page, int(self.layout.records * share) // BLOCKS), 1)
 
     def nothing(self) -> Batch:
         if self._parts:
@@ -255,7 +278,8 @@ class ArraySource(Source):
             return None
         unit = self.layout.inner if self._whole_slabs() else 1
         places = max(min(PLACES, MOST_READS // len(self.fields)), 1)
-        size = max(min(SAMPLED, batch // places) // unit, 1) * unit
+        fits = self.room // EXPANDED // (places * len(self.fields) * self.dtype.itemsize)
+        size = max(min(SAMPLED, batch // places, fits) // unit, 1) * unit
         starts = sorted({rows * i // places // unit * unit for i in range(places)})
         spans = [(start, min(start + size, rows)) for start in starts]
         blocks = [list(block) for span in spans for _, _, block in self.blocks(*span, range(len(self.fields)))]
@@ -303,20 +327,24 @@ class ArraySource(Source):
             for at, rows, values in self._groups(start, stop):
                 yield at, rows, [values] * len(wanted)
         elif self.layout.columns == 1:
-            for at, end in _steps(start, stop, self._batch_rows()):
+            for at, end in _steps(start, stop, self._read_rows([0])):
                 yield at, end - at, [_ready(self.items(at, end - at))] * len(wanted)
         elif self._whole_slabs():
             yield from self._slabs(start, stop, wanted)
         else:
             yield from self._pieces(start, stop, wanted)
 
-    def _batch_rows(self, wanted: int | None = None) -> int:
+    def _batch_rows(self, wanted: int | None = None, most: int = BATCH_BYTES) -> int:
         """Records of a batch: what stays in the cache, and never more than memory should hold."""
         share = min(wanted / len(self.fields), 1.0) if wanted else 1.0
         size = max(int(self.layout.columns * self.dtype.itemsize * share), 1)
         rows = ROWS_OF_ONE if len(self.fields) == 1 else min(ROWS, max(CACHED_BYTES // size, ROWS // 4))
-        rows = max(min(rows, BATCH_BYTES // size), 1)
+        rows = max(min(rows, most // size), 1)
         return max(rows // self.layout.inner, 1) * self.layout.inner if 0 < self.layout.inner < rows else rows
+
+    def _read_rows(self, wanted: Sequence[int]) -> int:
+        """The same, as far as there is room for what becomes of it."""
+        return self._batch_rows(len(wanted), min(BATCH_BYTES, self.room // EXPANDED))
 
     def _whole_slabs(self) -> bool:
         return self.layout.inner <= self._batch_rows()
@@ -325,7 +353,7 @@ class ArraySource(Source):
         """Fields become columns, in pieces that fit the cache."""
         piece = max(PIECE_BYTES // self.dtype.itemsize, 1)
         scratch = np.empty(min(piece, stop - start), self.dtype)
-        for at, end in _steps(start, stop, self._batch_rows(len(wanted))):
+        for at, end in _steps(start, stop, self._read_rows(wanted)):
             columns = [np.empty(end - at, _native(self._parts[column].dtype)) for column in wanted]
             for first, last in _steps(at, end, piece):
                 records = self.items(first, last - first, scratch)
@@ -339,7 +367,7 @@ class ArraySource(Source):
         inner, columns = self.layout.inner, self.layout.columns
         while start < stop:
             outer, at = divmod(start, inner)
-            n = min(self._batch_rows(len(wanted)), stop - start, inner - at)
+            n = min(self._read_rows(wanted), stop - start, inner - at)
             yield start, n, [_ready(self.items((outer * columns + j) * inner + at, n)) for j in wanted]
             start += n
 
@@ -351,7 +379,7 @@ class ArraySource(Source):
         scratch = np.empty(min(piece, (stop - start) // inner) * slab, self.dtype)
         first, last = min(wanted), max(wanted) + 1
         chosen = slice(first, last) if list(wanted) == list(range(first, last)) else list(wanted)
-        for at, end in _steps(start // inner, stop // inner, self._batch_rows(len(wanted)) // inner):
+        for at, end in _steps(start // inner, stop // inner, max(self._read_rows(wanted) // inner, 1)):
             columns = np.empty((len(wanted), (end - at) * inner), _native(self.dtype))
             for here, there in _steps(at, end, piece):
                 items = self.items(here * slab, (there - here) * slab, scratch)
@@ -399,6 +427,23 @@ class ArraySplit(Split):
             yield Batch(start, rows, found)
         self.source.check()
 
+    def chosen(self, choice: Choice, columns: Sequence[int] | None = None) -> Iterator[Batch]:
+        if not self.source.in_place:
+            yield from super().chosen(choice, columns)
+            return
+        wanted = range(len(self.source.fields)) if columns is None else columns
+        records = self.start + choice.within(self.start, self.stop - self.start)
+        begins = np.flatnonzero(np.diff(records, prepend=-2) != 1)
+        ends = np.append(begins[1:], records.size)
+        for at in range(0, begins.size, RUNS):
+            first, last = records[begins[at : at + RUNS]].tolist(), records[ends[at : at + RUNS] - 1].tolist()
+            runs = zip(first, last, strict=True)
+            blocks = [found for a, b in runs for _, _, found in self.source.blocks(a, b + 1, wanted)]
+            cells = [np.concatenate([block[i] for block in blocks]) for i in range(len(wanted))]
+            places = records[begins[at] : ends[min(at + RUNS, begins.size) - 1]]
+            yield Batch(int(places[0]), places.size, cells, places=places)
+        self.source.check()
+
 
 class MemorySource(ArraySource):
     """An array in memory, with its values one after the other. Nothing is copied but rows that become columns."""
@@ -426,12 +471,16 @@ class StridedSource(ArraySource):
     def items(self, start: int, count: int, scratch: np.ndarray | None = None) -> np.ndarray:
         return self._array.flat[start : start + count]
 
+    def _read_rows(self, wanted: Sequence[int]) -> int:
+        """The same, as far as there is room for what becomes of it."""
+        return self._batch_rows(len(wanted), min(BATCH_BYTES, self.room // EXPANDED))
+
     def _whole_slabs(self) -> bool:
         return False
 
     def _pieces(self, start: int, stop: int, wanted: Sequence[int]) -> Iterator[tuple[int, int, list[np.ndarray]]]:
         columns = np.moveaxis(self._array, self.layout.axis or 0, 0)
-        for at, end in _steps(start, stop, self._batch_rows(len(wanted))):
+        for at, end in _steps(start, stop, self._read_rows(wanted)):
             found = [columns[j][at:end] if columns.ndim == 2 else columns[j].flat[at:end] for j in wanted]
             yield at, end - at, [_ready(np.ascontiguousarray(column)) for column in found]
 

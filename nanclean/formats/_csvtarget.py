@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -27,7 +27,8 @@ from nanclean.formats._encode import all_ascii, encoded, encoded_texts
 from nanclean.formats._encoding import Encoding, Raw
 from nanclean.formats._joined import data_of, joined, one
 from nanclean.formats._origin import Origin, TextTable
-from nanclean.formats._outputfile import OutputFile
+from nanclean.formats._outputfile import output_file
+from nanclean.formats._records import QUOTE
 from nanclean.formats._rendering import overlaid, refuse, rendered, said_empty, spelling, touched
 from nanclean.patch import taken
 from nanclean.target import Out, Target
@@ -62,7 +63,7 @@ class TextTarget(Target):
         self.outs = tuple(outs)
         self.path = path
         self.delimiter, self.decimal = delimiter, decimal
-        self._file = OutputFile(path)
+        self._file = output_file(path)
         self._size = 0
         self._begun = False
 
@@ -213,7 +214,7 @@ class Copied(TextTarget):
         direct = self._encoding.direct
         text = origin.raw if direct else origin.text
         if self._plain(block, origin, edits):
-            return self._put_together(columns, edits)
+            return self._put_together(block, origin, columns, edits)
         changes = []
         for i, rows in edits.items():
             out, texts = self.outs[i], written(cast(pa.Array, columns[i]).take(packed(rows)))
@@ -235,22 +236,43 @@ class Copied(TextTarget):
     def _plain(self, block: Block, origin: Origin, edits: dict[int, np.ndarray]) -> bool:
         """Whether records are so plain, and changes so many, that writing them anew gives the same bytes sooner.
 
-        Without quotes, a carriage return or a blank line, a record is its cells, the delimiters and a line feed.
+        Without a carriage return, a blank line or a quoted line end, a record is its cells, as they stand in the file,
+        the delimiters and a line feed.
         """
         piece, raw = origin.piece, bytes(origin.raw) if not isinstance(origin.raw, bytes) else origin.raw
         many = sum(map(len, edits.values())) * ANEW >= block.rows * len(self.outs)
-        if not many or piece.quoted or block.batch.ragged is not None or len(self.outs) == 1 or self._added:
+        if not many or block.batch.ragged is not None or len(self.outs) == 1 or self._added:
             return False
         if not self._encoding.direct or not (self._encoding.codec == "utf-8" or raw.isascii()):
             return False
         return raw.endswith(b"\n") and b"\r" not in raw and raw.count(b"\n") == piece.records
 
-    def _put_together(self, columns: Sequence[RawColumn], edits: dict[int, np.ndarray]) -> pa.Buffer:
+    def _put_together(
+        self, block: Block, origin: Origin, columns: Sequence[RawColumn], edits: dict[int, np.ndarray]
+    ) -> pa.Buffer:
         cells = [written(cast(pa.Array, column)) for column in columns]
-        for i in edits:
-            cells[i] = self._bytes_for(self.outs[i])(cells[i], None)
+        quotes = self._quotes(block, origin) if origin.piece.quoted else {}
+        for i, rows in edits.items():
+            cells[i] = self._bytes_for(self.outs[i])(cells[i], quotes[i].marked if i in quotes else None)
+            if i in quotes and rows.size < block.rows:
+                cells[i] = overlaid(quotes[i].cells(), rows, cells[i].take(packed(rows)))
+        for i in quotes.keys() - edits.keys():
+            cells[i] = quotes[i].cells()
         cells[-1] = joined([cells[-1], one(b"")], b"\n")
         return data_of(joined(cells, self.delimiter.encode()))
+
+    def _quotes(self, block: Block, origin: Origin) -> dict[int, _Quotes]:
+        """The columns that have quotes in the file, by their place in the output."""
+        bounds = Bounds(origin.raw, self._style, quoted=True)
+        cells = bounds.cells(block.numbers() - block.batch.start)
+        found = {}
+        for i, column in enumerate(self._kept):
+            starts, stops = cells.starts(column), cells.stops(column)
+            texts = TextCells(cast(pa.Array, block.raw(self.outs[i].name)))
+            around = int(stops.sum() - starts.sum()) != texts.bytes.size  # then they are bytes that no value has
+            if around or texts.count('"'):
+                found[i] = _Quotes(bounds.codes, starts, stops)
+        return found
 
     def _additions(self, columns: Sequence[pa.Array]) -> list[pa.Array]:
         """The cells of the columns that are added, as they stand in the file."""
@@ -322,8 +344,7 @@ class Copied(TextTarget):
 
     def _header(self) -> Raw:
         file, layout = self._table.file, self._table.layout
-        with file.open() as handle:
-            raw = bytes(file.read(handle, 0, layout.start))
+        raw = bytes(file.read(0, layout.start))
         if layout.header is None or self._same_columns:
             return raw
         mark = file.encoding.mark
@@ -348,10 +369,33 @@ class Copied(TextTarget):
         self.reading = replace(self.reading, encoding=file.encoding.name)
         blank_is_record = len(self.outs) == 1 and self._style.width != 1
         if stop < file.size and not self._rendered and not blank_is_record:
-            with file.open() as handle:
-                self._append(file.read(handle, stop, file.size - stop))
-        file.check_unchanged()
+            self._append(file.read(stop, file.size - stop))
+        file.file.check()
 
 
 def _some(texts: pa.Array, rows: np.ndarray) -> pa.Array:
     return texts if rows.size == len(texts) else texts.take(packed(rows))
+
+
+@dataclass(frozen=True)
+class _Quotes:
+    """A column of which some cells have quotes in the file."""
+
+    codes: np.ndarray
+    """The bytes of the piece, uint8."""
+    starts: np.ndarray
+    """Where the cells start in them, quotes included."""
+    stops: np.ndarray
+
+    @property
+    def marked(self) -> Mask:
+        """bool, (rows,): the cells that stand in quotes. What comes in their place does so, too."""
+        return (self.codes.take(self.starts, mode="clip") == QUOTE) & (self.starts < self.stops)
+
+    def cells(self) -> pa.Array:
+        """As they stand in the file."""
+        edges = np.empty(2 * self.starts.size, np.int32)  # the parser takes no piece of 2 GB
+        edges[::2], edges[1::2] = self.starts, self.stops
+        buffers = [None, pa.py_buffer(edges), pa.py_buffer(self.codes)]
+        spans = pa.Array.from_buffers(pa.string(), edges.size - 1, buffers)
+        return spans.take(packed(np.arange(0, edges.size, 2)))

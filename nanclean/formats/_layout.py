@@ -61,28 +61,25 @@ def layout(file: TextFile, options: ReadOptions) -> Layout:
 
 def _beginning(file: TextFile, delimiter: str | None, header: bool) -> tuple[Block, Guess]:
     """The first whole records of a file, and what they look like."""
-    preferred = "\t" if file.path.lower().endswith((".tsv", ".tab")) else ","
+    preferred = "\t" if file.file.name.lower().endswith((".tsv", ".tab")) else ","
     size = BEGINNING
-    with file.open() as handle:
-        while True:
-            size = min(size, file.size - file.encoding.mark)
-            block, more = file.block(handle, file.encoding.mark, bytearray(size), 1)
-            _refuse_binary(file, block, delimiter)
-            try:
-                if delimiter:
-                    guess = look(block, delimiter, header, more)
-                else:
-                    guess = find_delimiter(block, preferred, header, more)
-            except QuoteError as error:
-                raise unclosed(file, 1 + lines_before(block, error.position)) from None
-            if guess and (not more or guess.records >= ENOUGH or size >= min(FAR, _pieces.RECORD_LIMIT)):
-                file.check_text(block[: guess.stop], 1)
-                return block[: guess.stop], guess
-            if not more:
-                raise InputError(
-                    f"{file.path}: is empty", hint="is it the right file? It should have a header at least"
-                )
-            size = larger(file, size, block, Style(ord(delimiter or preferred)), 1)
+    while True:
+        size = min(size, file.size - file.encoding.mark)
+        block, more = file.block(file.encoding.mark, bytearray(size), 1)
+        _refuse_binary(file, block, delimiter)
+        try:
+            if delimiter:
+                guess = look(block, delimiter, header, more)
+            else:
+                guess = find_delimiter(block, preferred, header, more)
+        except QuoteError as error:
+            raise unclosed(file, 1 + lines_before(block, error.position)) from None
+        if guess and (not more or guess.records >= ENOUGH or size >= min(FAR, _pieces.RECORD_LIMIT)):
+            file.check_text(block[: guess.stop], 1)
+            return block[: guess.stop], guess
+        if not more:
+            raise InputError(f"{file.path}: is empty", hint="is it the right file? It should have a header at least")
+        size = larger(file, size, block, Style(ord(delimiter or preferred)), 1)
 
 
 def _refuse_binary(file: TextFile, block: Block, delimiter: str | None) -> None:

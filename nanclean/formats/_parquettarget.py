@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any, ClassVar
 
@@ -19,25 +19,26 @@ import pyarrow.parquet as pq
 
 from nanclean.batch import Raw
 from nanclean.block import Block
-from nanclean.cells import packed
 from nanclean.column import bits_to_mask
 from nanclean.errors import OutputError, UsageError
 from nanclean.escaping import shortened
 from nanclean.format import Field, ReadOptions, Source
 from nanclean.formats import _pandasmeta
 from nanclean.formats._columns import Leaf, leaves
+from nanclean.formats._grouped import GroupedTarget
 from nanclean.formats._int96 import Fine, of_96_bits
 from nanclean.formats._maker import Maker
 from nanclean.formats._rebuild import cells_of_lists
-from nanclean.formats._structs import Plan, refined, remade
+from nanclean.formats._rowgroup import gathered
+from nanclean.formats._structs import Plan, refined
 from nanclean.formats.parquet import ParquetSource
-from nanclean.target import Out, Target
+from nanclean.target import Out
 from nanclean.typed import is_list, stored, type_of
 from nanclean.wording import quoted
 
 ROWS = 1 << 20
 """Of a row group, where the source has none."""
-BYTES = 128 << 20
+BYTES = 64 << 20
 """About what a row group may take in memory, where the source has none."""
 CODEC = "ZSTD"
 SCHEMA = b"ARROW:schema"
@@ -48,18 +49,7 @@ COPIES = (
 without it."""
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A block as it goes into the file."""
-
-    numbers: np.ndarray
-    """int64, (rows,): which records of the source they are."""
-    stop: int
-    """The record after the last one of the batch that they come from."""
-    arrays: Sequence[pa.Array]
-
-
-class ParquetTarget(Target):
+class ParquetTarget(GroupedTarget):
     """A Parquet file on its way. One row group is held decoded at most."""
 
     format: ClassVar[str] = "parquet"
@@ -67,6 +57,8 @@ class ParquetTarget(Target):
     def __init__(self, source: Source, outs: Sequence[Out], path: str) -> None:
         self._path, self._source = path, source
         self._original = source if isinstance(source, ParquetSource) else None
+        if self._original is not None:
+            self._original.demand_room()
         self.reading = ReadOptions()
         nothing = source.nothing().columns
         makers = [Maker(source, None if out.origin is None else nothing[out.origin], out) for out in outs]
@@ -81,9 +73,9 @@ class ParquetTarget(Target):
         self._options = _options(self._original, self._makers) | {"use_deprecated_int96_timestamps": bool(wide)}
         self._stores = self._original is None or SCHEMA in (self._original.metadata.metadata or {})
         self._settle(pa.schema([node.field for node in self._nodes]))
-        self._pending: list[list[pa.Array]] = [[] for _ in self._nodes]
-        self._rows = self._written = self._group = self._bytes = 0
-        self._ends = list(accumulate(self._original.groups)) if self._original is not None else []
+        self._columns = [gathered(field.type) for field in self._schema]
+        self._written = self._bytes = 0
+        self._ends = None if self._original is None else list(accumulate(self._original.groups))
         self._sink: pa.NativeFile | None = None
         self._writer: pq.ParquetWriter | None = None
         try:
@@ -188,46 +180,17 @@ class ParquetTarget(Target):
 
     # --- in workers
 
-    def columns(self, block: Block) -> list[Raw]:
-        return [maker.array(block) for maker in self._makers]
-
-    def encoded(self, block: Block, columns: Sequence[Raw]) -> Piece:
-        stop = block.batch.start + block.batch.rows
-        if self._original is None:
-            return Piece(np.empty(0, np.int64), stop, list(columns))
-        held = [block.columns[maker.name] for maker in self._makers]
-        touched = {i for i, maker in enumerate(self._makers) if maker.touches(held[i])}
-        batch = block.batch.origin
-        assert isinstance(batch, pa.RecordBatch)
+    def _refined(self, block: Block, columns: Sequence[Raw], touched: set[int]) -> tuple[Sequence[Raw], set[int]]:
+        if self._fine is None:
+            return columns, touched
         cells = list(columns)
-        if self._fine is not None:
-            for i, array in self._fine.cells(block, self._makers, held).items():
-                cells[i] = array
-                touched.add(i)
-        arrays = []
-        for node in self._nodes:
-            if node.column >= 0:
-                arrays.append(cells[node.column])
-            else:
-                above = batch.column(node.place)
-                above = above if block.kept is None else above.take(packed(block.kept))
-                arrays.append(remade(node, above, cells, touched, block, self._makers))
-        return Piece(block.numbers(), stop, arrays)
+        held = [block.columns[maker.name] for maker in self._makers]
+        for i, array in self._fine.cells(block, self._makers, held).items():
+            cells[i] = array
+            touched.add(i)
+        return cells, touched
 
     # --- in order
-
-    def write(self, piece: Piece) -> None:
-        if self._original is None:
-            self._write_freely(piece.arrays)
-            return
-        done = 0
-        while self._group < len(self._ends) and self._ends[self._group] <= piece.stop:
-            end = int(np.searchsorted(piece.numbers, self._ends[self._group]))
-            self._keep([array.slice(done, end - done) for array in piece.arrays])
-            self._flush()
-            done = end
-            self._group += 1
-        self._keep([array.slice(done) for array in piece.arrays] if done else piece.arrays)
 
     def _write_freely(self, arrays: Sequence[pa.Array]) -> None:
         """Row groups of so many rows, or of so many bytes; the cuts come from the cells alone."""
@@ -247,13 +210,11 @@ class ParquetTarget(Target):
             if done < rows:
                 self._flush()
 
-    def _keep(self, arrays: Sequence[pa.Array]) -> None:
-        rows = len(arrays[0]) if len(arrays) else 0
-        if not rows:
-            return
-        for pending, array in zip(self._pending, arrays, strict=True):
-            pending.append(array)
-        self._rows += rows
+    def _gather(self, arrays: Sequence[pa.Array], rows: int) -> None:
+        groups = () if self._original is None else self._original.groups
+        expected = groups[self._group] if self._group < len(groups) else rows
+        for column, array in zip(self._columns, arrays, strict=True):
+            column.add(array, expected)
         self._written += rows
 
     def _flush(self) -> None:
@@ -261,12 +222,7 @@ class ParquetTarget(Target):
         if not self._rows:
             return
         assert self._writer is not None
-        columns = []
-        for pending, field in zip(self._pending, self._schema, strict=True):
-            columns.append(_joined(pending, field.type))
-            pending.clear()
-        table = pa.Table.from_arrays(columns, schema=self._schema)
-        del columns
+        table = pa.Table.from_arrays([column.taken() for column in self._columns], schema=self._schema)
         with self._writing():
             self._writer.write_table(table, row_group_size=self._rows)
         self._rows = self._bytes = 0
@@ -369,16 +325,6 @@ def _unwritable(name: str, type_: pa.DataType) -> UsageError:
         f"{shortened(name)}: {shortened(str(type_))} cannot be written to a Parquet file",
         hint=f'take the column out: --rule "{quoted(name)} -> drop_column"',
     )
-
-
-def _joined(pieces: list[pa.Array], type_: pa.DataType) -> pa.Array | pa.ChunkedArray:
-    """One array: how blocks were cut leaves no trace in the file."""
-    if len(pieces) == 1:
-        return pieces[0]
-    try:
-        return pa.concat_arrays(pieces)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # more text than offsets of 32 bits reach; dictionaries
-        return pa.chunked_array(pieces, type_)
 
 
 def _sizes(array: pa.Array) -> np.ndarray:

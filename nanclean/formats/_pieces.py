@@ -47,34 +47,52 @@ def pieces(file: TextFile, style: Style, start: int, line: int) -> Iterator[Piec
         yield piece
 
 
+def parts(file: TextFile, style: Style, piece: Piece, size: int) -> Iterator[Piece]:
+    """A piece in smaller ones of about so many bytes; of more where a record is longer."""
+    if piece.stop - piece.start <= size:
+        yield piece
+        return
+    part = Piece(piece.start, piece.start, piece.record, 0, piece.line)
+    line = piece.line
+    for stop, found in _stretches(file, style, piece.start, piece.line, piece.stop, size):
+        line += found.lines
+        part = replace(part, stop=stop, records=found.records, quoted=found.quoted)
+        if part.records:
+            yield part
+            part = Piece(stop, stop, part.record + part.records, 0, line)
+
+
 def _scaled(size: int, style: Style) -> int:
     return min(max(size, (style.width or 1) * size // 1024), RECORD_LIMIT)
 
 
-def _stretches(file: TextFile, style: Style, at: int, line: int) -> Iterator[tuple[int, Stretch]]:
+def _stretches(
+    file: TextFile, style: Style, at: int, line: int, end: int | None = None, usual: int | None = None
+) -> Iterator[tuple[int, Stretch]]:
     """Block after block: where its last whole record stops in the file, and what was found up to there."""
-    usual = _scaled(BLOCK, style)
+    end = file.size if end is None else end
+    usual = usual or _scaled(BLOCK, style)
     buffer = bytearray(usual)
-    with file.open() as handle:
-        while at < file.size:
-            if len(buffer) > file.size - at:
-                buffer = bytearray(file.size - at)
-            block, more = file.block(handle, at, buffer, line)
-            try:
-                found = scan(block, style, more)
-            except QuoteError as error:
-                raise unclosed(file, line + lines_before(block, error.position)) from None
-            if found is None:
-                buffer = bytearray(larger(file, len(buffer), block, style, line))
-                continue
-            whole = memoryview(block)[: found.stop]
-            file.check_text(whole, line)
-            at += file.raw_size(whole)
-            line += found.lines
-            yield at, found
-            if len(buffer) != usual:
-                buffer = bytearray(usual)
-    file.check_unchanged()
+    while at < end:
+        if len(buffer) > end - at:
+            buffer = bytearray(end - at)
+        more = at + len(buffer) < end
+        block, _ = file.block(at, buffer, line)
+        try:
+            found = scan(block, style, more)
+        except QuoteError as error:
+            raise unclosed(file, line + lines_before(block, error.position)) from None
+        if found is None:
+            buffer = bytearray(larger(file, len(buffer), block, style, line))
+            continue
+        whole = memoryview(block)[: found.stop]
+        file.check_text(whole, line)
+        at += file.raw_size(whole)
+        line += found.lines
+        yield at, found
+        if len(buffer) != usual:
+            buffer = bytearray(usual)
+    file.file.check()
 
 
 def larger(file: TextFile, size: int, block: Block, style: Style, line: int) -> int:

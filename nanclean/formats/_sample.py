@@ -32,12 +32,11 @@ def sample(file: TextFile, layout: Layout) -> Batch | None:
 def _batch(file: TextFile, layout: Layout, places: list[int], size: int) -> Batch | None:
     """What stands at some places behind the beginning of the data."""
     texts = []
-    with file.open() as handle:
-        for place in places:
-            raw = file.read(handle, layout.start + place, size)
-            more = layout.start + place + size < file.size
-            text = file.encoding.approximately(raw)
-            texts.append(_records(text[_line_end(text) if place else 0 :], layout.style, more, RECORDS // len(places)))
+    for place in places:
+        raw = file.read(layout.start + place, size)
+        more = layout.start + place + size < file.size
+        text = file.encoding.approximately(raw)
+        texts.append(_records(text[_line_end(text) if place else 0 :], layout.style, more, RECORDS // len(places)))
     text = b"".join(texts)
     if not text:
         return None

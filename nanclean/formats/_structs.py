@@ -1,9 +1,10 @@
-"""Structs around the columns of a Parquet file: taken apart when it is read, and put together when it is written."""
+"""Structs around the columns of a file: taken apart when it is read, and put together when it is written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -16,10 +17,15 @@ from nanclean.errors import RuleError
 from nanclean.escaping import shortened
 from nanclean.formats._maker import Maker
 from nanclean.formats._rebuild import nullable_cells
-from nanclean.formats.parquet import ParquetSource
 from nanclean.wording import quoted
 
 EXTENSION = (b"ARROW:extension:name", b"ARROW:extension:metadata")
+
+
+class HasSchema(Protocol):
+    """A source of Arrow data."""
+
+    schema: pa.Schema
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Node:
 class Plan:
     """Which fields the output has, and the columns in the order in which a reader finds them."""
 
-    def __init__(self, makers: Sequence[Maker], original: ParquetSource | None) -> None:
+    def __init__(self, makers: Sequence[Maker], original: HasSchema | None) -> None:
         self.makers: list[Maker] = []
         self.nodes: list[Node] = []
         if original is None:

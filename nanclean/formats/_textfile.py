@@ -1,12 +1,10 @@
-"""A text file on disk: read in blocks, in one encoding from end to end, and the same file all the while."""
+"""A text file: read in blocks, in one encoding from end to end."""
 
 from __future__ import annotations
 
-import os
-import stat
-from io import FileIO
-
-from nanclean.errors import InputError, UsageError
+from nanclean.errors import InputError
+from nanclean.file import File
+from nanclean.format import Source
 from nanclean.formats._encoding import UTF8, WINDOWS_1252, Raw, by_mark, is_ascii, is_utf8, named, whole_characters
 from nanclean.formats._records import Block, lines_before
 
@@ -22,56 +20,34 @@ class TextFile:
     gigabyte cannot change the meaning of cells that were read already.
     """
 
-    def __init__(self, path: str, encoding: str | None) -> None:
-        self.path = path
-        self._identity = self._look()
-        self.size = self._identity[0]
-        with self.open() as handle:
-            beginning = bytes(self.read(handle, 0, 4))
+    def __init__(self, file: File, encoding: str | None) -> None:
+        self.file = file
+        self.path, self.size = file.path, file.size
+        self.room, self.largest = Source.room, Source.largest
+        beginning = bytes(self.read(0, 4))
         told = named(encoding, beginning) if encoding else by_mark(beginning)
         self.encoding = told or UTF8
         self.guessed = False
         self.told = self._settled = told is not None
         self._valid = False
 
-    def open(self) -> FileIO:
-        """Unbuffered, for `read`. Raises InputError, also if another file stands there by now."""
-        try:
-            handle = FileIO(self.path)
-        except OSError as error:
-            raise self._unreadable(error) from None
-        if _identity(os.fstat(handle.fileno())) != self._identity:
-            handle.close()
-            raise self.changed()
-        return handle
-
-    def read(self, handle: FileIO, start: int, size: int) -> bytearray:
+    def read(self, start: int, size: int) -> bytearray:
         """Some bytes; fewer at the end of the file only."""
         block = bytearray(min(size, max(self.size - start, 0)))
-        got = self.read_into(handle, start, memoryview(block))
-        if got < len(block):
-            raise self.changed()
+        self.file.read_into(memoryview(block), start)
         return block
 
-    def read_into(self, handle: FileIO, start: int, block: memoryview) -> int:
-        """Fill a block with the bytes from `start` on, as far as they go. A buffer used twice saves its page faults."""
-        try:
-            handle.seek(start)
-            got = 0
-            while got < len(block) and (read := handle.readinto(block[got:])):
-                got += read
-        except OSError as error:
-            raise self._unreadable(error) from None
-        return got
+    def read_into(self, start: int, block: memoryview) -> None:
+        """Fill a block with the bytes from `start` on. A buffer that is used twice saves its page faults."""
+        self.file.read_into(block, start)
 
-    def block(self, handle: FileIO, at: int, buffer: bytearray, line: int) -> tuple[Block, bool]:
+    def block(self, at: int, buffer: bytearray, line: int) -> tuple[Block, bool]:
         """What stands at a record's beginning, ready for the scanner, and whether the file goes on behind it.
 
         `buffer` is filled, and handed back where the encoding lets the scanner look at the bytes as they are.
         `raw_size` tells how many bytes of the file a part of the block is.
         """
-        if self.read_into(handle, at, memoryview(buffer)) < len(buffer):
-            raise self.changed()
+        self.read_into(at, memoryview(buffer))
         more = at + len(buffer) < self.size
         if self.encoding.direct:
             if not self._settled and not is_ascii(buffer):
@@ -81,6 +57,12 @@ class TextFile:
             return self.encoding.beginning_to_utf8(buffer, more), more
         except UnicodeDecodeError as error:
             raise self.undecodable(error, buffer, line) from None
+
+    def settle(self, *, guessed: bool) -> None:
+        """Know the encoding as somebody knows it who has read all of the file."""
+        if guessed:
+            self.encoding, self.guessed = WINDOWS_1252, True
+        self._settled = self._valid = True
 
     def raw_size(self, block: Raw) -> int:
         """How many bytes of the file a part of a block is."""
@@ -103,16 +85,6 @@ class TextFile:
         except UnicodeDecodeError as error:
             raise self.undecodable(error, raw, line) from None
 
-    def check_unchanged(self) -> None:
-        """Raise InputError if the file is not the one that was opened at first."""
-        if self._look() != self._identity:
-            raise self.changed()
-
-    def changed(self) -> InputError:
-        return InputError(
-            f"{self.path}: changed while it was read", hint="run the command again when nothing writes to the file"
-        )
-
     def undecodable(self, error: UnicodeDecodeError, raw: Raw, line: int) -> InputError:
         """For the error that decoding `raw` gave, which begins on `line`."""
         before = bytes(raw[: error.start]).decode(self.encoding.codec, "replace").encode()
@@ -132,33 +104,10 @@ class TextFile:
         self._settled = True
 
     def _is_utf8_from(self, at: int) -> bool:
-        with self.open() as handle:
-            while at < self.size:
-                block = self.read(handle, at, AHEAD)
-                whole = whole_characters(block) if at + len(block) < self.size else len(block)
-                if not is_utf8(block[:whole]):
-                    return False
-                at += whole
+        while at < self.size:
+            block = self.read(at, AHEAD)
+            whole = whole_characters(block) if at + len(block) < self.size else len(block)
+            if not is_utf8(block[:whole]):
+                return False
+            at += whole
         return True
-
-    def _look(self) -> tuple[int, int, int]:
-        try:
-            found = os.stat(self.path)
-        except OSError as error:
-            raise self._unreadable(error) from None
-        if stat.S_ISDIR(found.st_mode):
-            raise UsageError(f"{self.path}: is a folder, not a CSV file", hint=f"name a file in it: {self.path}/…")
-        if not stat.S_ISREG(found.st_mode):
-            raise InputError(f"{self.path}: is not a regular file", hint="save its content to a file first")
-        return _identity(found)
-
-    def _unreadable(self, error: OSError) -> InputError:
-        hints = {
-            FileNotFoundError: "check the spelling; `ls` shows the files here",
-            PermissionError: f"you may not read it; `ls -l {self.path}` shows who may",
-        }
-        return InputError(f"{self.path}: {(error.strerror or str(error)).lower()}", hint=hints.get(type(error)))
-
-
-def _identity(found: os.stat_result) -> tuple[int, int, int]:
-    return found.st_size, found.st_mtime_ns, found.st_ino

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, ClassVar
@@ -13,30 +13,43 @@ import numpy as np
 
 from nanclean.batch import Batch
 from nanclean.cells import strings
-from nanclean.errors import NancleanError
-from nanclean.format import Facts, Field, ReadOptions, Source, Split
+from nanclean.errors import InputError, NancleanError
+from nanclean.file import File
+from nanclean.format import RAGGED, Choice, Facts, Field, Learned, ReadOptions, Source, Split
 from nanclean.formats._encoding import Raw
 from nanclean.formats._layout import Layout, layout
 from nanclean.formats._origin import Origin, TextTable
 from nanclean.formats._parse import Parsed, TextParser
-from nanclean.formats._pieces import PIECE, Piece, pieces
-from nanclean.formats._records import Positions
+from nanclean.formats._pieces import PIECE, Piece, parts, pieces
+from nanclean.formats._records import Positions, Style
 from nanclean.formats._sample import sample
 from nanclean.formats._textfile import TextFile
 from nanclean.target import Out, Target
 
 suffixes = (".csv", ".tsv", ".txt", ".tab")
+compressible = True
 
 SPLIT = 32 << 20
 """Bytes of one split."""
-RAGGED = 10_000
-"""Ragged records that are remembered one by one."""
+EXPANDED = 16
+"""Bytes that a byte of text takes while it is read: as it was, as cells, and as numbers (measured)."""
+EXPANDED_TEXT = 6
+"""The same of a long cell."""
+LEAST = 1 << 18
+"""Bytes that are parsed at once, however little memory there is."""
 
 
-def opened(path: str, options: ReadOptions) -> CsvSource:
+def opened(file: File, options: ReadOptions) -> CsvSource:
     """A text table. Reads its beginning only, or where that is not ASCII all of it, to find the encoding."""
-    file = TextFile(path, options.encoding)
-    return CsvSource(file, layout(file, options))
+    text = TextFile(file, options.encoding)
+    return CsvSource(text, layout(text, options), options)
+
+
+def _again(file: File, options: ReadOptions, cuts: dict[str, Any] | None) -> CsvSource:
+    source = opened(file, options)
+    if cuts is not None:
+        source.adopt(0, cuts)
+    return source
 
 
 def target(source: Source | None, outs: Sequence[Out], path: str, options: ReadOptions) -> Target:
@@ -53,21 +66,43 @@ def target(source: Source | None, outs: Sequence[Out], path: str, options: ReadO
 
 
 class CsvSource(Source):
-    """A text table on disk. One sequential look finds the records; the splits then read and parse on their own."""
+    """A text table. One sequential look finds the records; the splits then read and parse on their own."""
 
     format: ClassVar[str] = "csv"
     lexical: ClassVar[bool] = True
+    file: File
 
-    def __init__(self, file: TextFile, layout: Layout) -> None:
-        self.path, self.size = file.path, file.size
+    def __init__(self, file: TextFile, layout: Layout, options: ReadOptions) -> None:
+        self.path, self.size, self.file = file.path, file.size, file.file
+        self._options = options
         self.fields = tuple(Field(name) for name in layout.names)
         self._file = file
         self._layout = layout
         self._ragged = RaggedRecords()
         self._known: list[CsvSplit] = []
-        self._scan = self._cut()
+        self._whole = False
+        """Every split is known."""
+        self._cuts: dict[str, Any] | None = None
+        """As they were told."""
+        self._scan = self._cut(pieces(file, layout.style, layout.start, layout.line))
         self._failure: BaseException | None = None
         self._lock = threading.Lock()
+
+    @property
+    def room(self) -> int:
+        return self._file.room
+
+    @room.setter
+    def room(self, room: int) -> None:
+        self._file.room = room
+
+    @property
+    def largest(self) -> int:
+        return self._file.largest
+
+    @largest.setter
+    def largest(self, largest: int) -> None:
+        self._file.largest = largest
 
     @property
     def facts(self) -> Facts:
@@ -85,7 +120,7 @@ class CsvSource(Source):
         )
 
     def details(self) -> dict[str, Any]:
-        return {"encoding": self._file.encoding.name, "delimiter": self._layout.delimiter}
+        return {"encoding": self._file.encoding.name, "delimiter": self._layout.delimiter, **self.file.details()}
 
     def sample(self) -> Batch | None:
         return sample(self._file, self._layout)
@@ -94,7 +129,40 @@ class CsvSource(Source):
         return Batch(0, 0, [strings([])] * len(self.fields))
 
     def check(self) -> None:
-        self._file.check_unchanged()
+        self.file.check()
+
+    def close(self) -> None:
+        self.file.close()
+
+    def learn(self, learned: Learned) -> None:
+        self._ragged.take({piece: n for (_, piece), n in learned.ragged.items()}, [each[1:] for each in learned.first])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (self.file, self._options, self._cuts)
+
+    def uncut(self) -> list[int]:
+        return [] if self._whole else [0]
+
+    def cuts(self, number: int) -> dict[str, Any]:
+        every = [piece for split in self.splits() for piece in split.pieces]
+        numbers = [(each.start, each.stop, each.record, each.records, each.line, each.quoted) for each in every]
+        pieces = np.array(numbers, np.int64).reshape(-1, 6)
+        return {"size": self.file.size, "guessed": self._file.guessed, "pieces": pieces}
+
+    def adopt(self, number: int, cuts: Any) -> None:
+        if cuts["size"] != self.file.size:
+            raise InputError(f"{self.path}: is not the file that was cut", hint="cut it again: nanclean profile")
+        every = [
+            Piece(start, stop, record, records, line, bool(quoted))
+            for start, stop, record, records, line, quoted in cuts["pieces"].tolist()
+        ]
+        stop, record = self._layout.start, 0
+        for piece in every:
+            if piece.start != stop or piece.record != record or piece.stop <= stop or piece.records < 1:
+                raise InputError(f"{self.path}: the cuts do not fit the file", hint="cut it again: nanclean profile")
+            stop, record = piece.stop, record + piece.records
+        self._file.settle(guessed=cuts["guessed"])
+        self._known, self._whole, self._cuts = list(self._cut(every)), True, cuts
 
     def splits(self) -> Iterator[CsvSplit]:
         index = 0
@@ -106,12 +174,11 @@ class CsvSource(Source):
         every = [piece for split in self.splits() for piece in split.pieces]
         firsts = [piece.record for piece in every]
         found: dict[int, int] = {}
-        with self._file.open() as handle:
-            for number, some in groupby(sorted(set(rows)), key=lambda row: bisect_right(firsts, row) - 1):
-                piece = every[number]
-                text = self._file.to_utf8(self._file.read(handle, piece.start, piece.stop - piece.start), piece.line)
-                before = Positions(bytes(text), self._layout.style).lines()
-                found |= {row: piece.line + int(before[row - piece.record]) for row in some}
+        for number, some in groupby(sorted(set(rows)), key=lambda row: bisect_right(firsts, row) - 1):
+            piece = every[number]
+            text = self._file.to_utf8(self._file.read(piece.start, piece.stop - piece.start), piece.line)
+            before = Positions(bytes(text), self._layout.style).lines()
+            found |= {row: piece.line + int(before[row - piece.record]) for row in some}
         return [found[row] for row in rows]
 
     def records(self, batch: Batch) -> list[str]:
@@ -143,17 +210,19 @@ class CsvSource(Source):
             if self._failure and index >= len(self._known):
                 raise self._failure
             try:
-                if index == len(self._known) and (split := next(self._scan, None)):
-                    self._known.append(split)
+                if index == len(self._known) and not self._whole:
+                    split = next(self._scan, None)
+                    self._whole = split is None
+                    self._known += [] if split is None else [split]
             except BaseException as failure:
                 self._failure = failure
                 raise
             return self._known[index] if index < len(self._known) else None
 
-    def _cut(self) -> Iterator[CsvSplit]:
+    def _cut(self, every: Iterable[Piece]) -> Iterator[CsvSplit]:
         held: list[Piece] = []
         count = 0
-        for piece in pieces(self._file, self._layout.style, self._layout.start, self._layout.line):
+        for piece in every:
             held.append(piece)
             if held[-1].stop - held[0].start >= SPLIT - PIECE // 2:
                 yield CsvSplit(count, self._file, self._layout, tuple(held), self._ragged)
@@ -178,37 +247,99 @@ class CsvSplit(Split):
 
     def batches(self, columns: Sequence[int] | None = None) -> Iterator[Batch]:
         parser = TextParser(self.layout.style, columns)
-        buffer = memoryview(bytearray(max(piece.stop - piece.start for piece in self.pieces)))
-        with self.file.open() as handle:
-            for piece in self.pieces:
-                raw = buffer[: piece.stop - piece.start]
-                if self.file.read_into(handle, piece.start, raw) < len(raw):
-                    raise self.file.changed()
-                text = self.file.to_utf8(raw, piece.line)
-                parsed = parser.parse(text, piece.quoted)
-                if parsed.rows + parsed.ragged.size != piece.records:
-                    self.file.check_unchanged()
-                    raise NancleanError(
-                        f"{self.file.path}: line {piece.line}: the record scanner and the parser count differently",
-                        hint="this is a mistake in nanclean; please report it",
-                    )
+        size = max(self.file.room // EXPANDED, LEAST)
+        buffer = memoryview(bytearray(min(max(piece.stop - piece.start for piece in self.pieces), size)))
+        for piece in self.pieces:
+            ragged = _RaggedPart()
+            for part in parts(self.file, self.layout.style, piece, size):
+                if part.stop - part.start > len(buffer):
+                    buffer = memoryview(bytearray(self._fitting(part)))
+                raw = buffer[: part.stop - part.start]
+                self.file.read_into(part.start, raw)
+                text = self.file.to_utf8(raw, part.line)
+                parsed = parser.parse(text, part.quoted)
+                if parsed.rows + parsed.ragged.size != part.records:
+                    raise self._miscounted(part)
                 if parsed.ragged.size:
-                    self._note(piece, parsed, text)
+                    ragged.add(part, parsed, text, self.layout.style)
                 if parsed.rows or parsed.ragged.size:
-                    yield self._batch(piece, parsed, Origin(raw, text, piece))
-        self.file.check_unchanged()
+                    yield self._batch(part, parsed, Origin(raw, text, part))
+            self.ragged.add(piece.record, ragged.count, ragged.first)
+        self.file.file.check()
+
+    def chosen(self, choice: Choice, columns: Sequence[int] | None = None) -> Iterator[Batch]:
+        style = self.layout.style
+        parser = TextParser(style, columns)
+        for piece in self.pieces:
+            ragged = _RaggedPart()
+            for part in parts(self.file, style, piece, max(self.file.room // EXPANDED, LEAST)):
+                records = choice.within(part.record, part.records)
+                if not records.size:
+                    continue
+                raw = memoryview(bytearray(self._fitting(part)))
+                self.file.read_into(part.start, raw)
+                text = memoryview(bytes(self.file.to_utf8(raw, part.line)))
+                found = Positions(bytes(text), style)
+                begins, ends = found.starts[records].tolist(), np.append(found.starts[1:], found.stop)[records].tolist()
+                some = b"".join([text[begin:end] for begin, end in zip(begins, ends, strict=True)])
+                parsed = parser.parse(some, part.quoted)
+                if parsed.rows + parsed.ragged.size != records.size:
+                    raise self._miscounted(part)
+                if parsed.ragged.size:
+                    ragged.add_some(part, records[parsed.ragged], found, parsed)
+                good = np.delete(part.record + records, parsed.ragged)
+                lost = part.record + records[parsed.ragged] if parsed.ragged.size else None
+                yield Batch(part.record, parsed.rows, parsed.columns, lost, places=good)
+            self.ragged.add(piece.record, ragged.count, ragged.first)
+        self.file.file.check()
+
+    def learned(self) -> Learned:
+        return self.ragged.learned()
+
+    def _fitting(self, part: Piece) -> int:
+        """The size of an unusually long record. InputError if the memory is too small for it."""
+        size = part.stop - part.start
+        if size > max(self.file.largest // EXPANDED_TEXT, LEAST):
+            needed = f"{-(-size * EXPANDED_TEXT * 2 >> 20):,}MB"
+            raise InputError(
+                f"{self.file.path}: line {part.line}: the record has {size / 1e6:,.1f} MB, too much for the memory",
+                hint=f"is it meant to be one record? if so, --memory {needed}",
+            )
+        return size
+
+    def _miscounted(self, part: Piece) -> NancleanError:
+        self.file.file.check()
+        return NancleanError(
+            f"{self.file.path}: line {part.line}: the record scanner and the parser count differently",
+            hint="this is a mistake in nanclean; please report it",
+        )
 
     def _batch(self, piece: Piece, parsed: Parsed, origin: Origin) -> Batch:
         ragged = piece.record + parsed.ragged if parsed.ragged.size else None
         return Batch(piece.record, parsed.rows, parsed.columns, ragged, origin)
 
-    def _note(self, piece: Piece, parsed: Parsed, text: Raw) -> None:
-        def found() -> list[tuple[int, int, int]]:
-            some = parsed.ragged[:RAGGED]
-            lines = piece.line + Positions(bytes(text), self.layout.style).lines()[some]
-            return list(zip((piece.record + some).tolist(), lines.tolist(), parsed.ragged_cells.tolist(), strict=False))
 
-        self.ragged.add(piece.record, parsed.ragged.size, found)
+class _RaggedPart:
+    """The ragged records of one piece, as its parts are read."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first: list[tuple[int, int, int]] = []
+
+    def add(self, part: Piece, parsed: Parsed, text: Raw, style: Style) -> None:
+        self.count += parsed.ragged.size
+        if len(self.first) < RAGGED:
+            some = parsed.ragged[: RAGGED - len(self.first)]
+            lines = part.line + Positions(bytes(text), style).lines()[some]
+            records = (part.record + some).tolist()
+            self.first += zip(records, lines.tolist(), parsed.ragged_cells.tolist(), strict=False)
+
+    def add_some(self, part: Piece, records: np.ndarray, found: Positions, parsed: Parsed) -> None:
+        """Those among records that were chosen."""
+        self.count += records.size
+        some = records[: max(RAGGED - len(self.first), 0)]
+        lines = part.line + found.lines()[some]
+        self.first += zip((part.record + some).tolist(), lines.tolist(), parsed.ragged_cells.tolist(), strict=False)
 
 
 @dataclass
@@ -226,14 +357,24 @@ class RaggedRecords:
         with self.lock:
             return sum(self.pieces.values())
 
-    def add(self, piece: int, count: int, found: Callable[[], list[tuple[int, int, int]]]) -> None:
-        """What was found in the piece that begins with this record. `found` is asked only while there is room."""
+    def add(self, piece: int, count: int, found: list[tuple[int, int, int]]) -> None:
+        """What was found in the piece that begins with this record."""
         with self.lock:
-            if piece in self.pieces:
+            if not count or piece in self.pieces:
                 return
             self.pieces[piece] = count
             if len(self.first) < RAGGED or piece < self.first[-1][0]:
-                self.first = sorted(self.first + found())[:RAGGED]
+                self.first = sorted(self.first + found)[:RAGGED]
+
+    def take(self, pieces: dict[int, int], found: list[tuple[int, int, int]]) -> None:
+        """What was found in some pieces in other processes, maybe more than once."""
+        with self.lock:
+            self.pieces |= pieces
+            self.first = sorted({*self.first, *found})[:RAGGED]
+
+    def learned(self) -> Learned:
+        with self.lock:
+            return Learned({(0, piece): n for piece, n in self.pieces.items()}, [(0, *each) for each in self.first])
 
     def __reduce__(self) -> tuple[type[RaggedRecords], tuple[()]]:
         return RaggedRecords, ()  # in another process a split keeps its own; batches carry the numbers

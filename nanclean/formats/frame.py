@@ -86,7 +86,7 @@ class FrameSource(Source):
     """Columns in memory."""
 
     format: ClassVar[str] = "frame"
-    quick: ClassVar[bool] = True
+    quick: bool = True
 
     def __init__(self, path: str, columns: Sequence[Holder], rows: int) -> None:
         self.path, self.size = path, None

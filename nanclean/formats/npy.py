@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -15,15 +16,17 @@ from numpy.lib import format as numpy_format
 
 from nanclean.errors import InputError
 from nanclean.escaping import shortened
+from nanclean.file import File
 from nanclean.format import ReadOptions, Source
 from nanclean.formats._arrays import MOST_COLUMNS, ArraySource, Layout, layout, width
-from nanclean.formats._file import InputFile
 from nanclean.target import Out, Target
 
 suffixes = (".npy",)
 understands = frozenset({"axis"})
 
 MAGIC = b"\x93NUMPY"
+_PARSING = threading.Lock()
+"""Python 3.11 counts the depth of all syntax trees together, whatever thread makes them."""
 LONGEST_HEADER = 1 << 20
 """Bytes. NumPy itself stops at 10,000; a structured array of 10,000 fields has 300,000."""
 MOST_RECORDS = 1 << 40
@@ -35,15 +38,11 @@ def recognises(beginning: bytes, ending: bytes) -> bool:
     return beginning.startswith(MAGIC)
 
 
-def opened(path: str, options: ReadOptions) -> NpySource:
+def opened(file: File, options: ReadOptions) -> NpySource:
     """An NPY file; its header has been read."""
-    file = InputFile(path)
-    try:
-        header = _header(file)
-        return NpySource(file, header, layout(header.dtype, header.shape, header.fortran, options.axis, path))
-    except BaseException:
-        file.close()
-        raise
+    header = _header(file)
+    found = layout(header.dtype, header.shape, header.fortran, options.axis, file.path)
+    return NpySource(file, header, found, options)
 
 
 def target(source: Source, outs: Sequence[Out], path: str, options: ReadOptions) -> Target:
@@ -57,27 +56,34 @@ class NpySource(ArraySource):
     """An NPY file."""
 
     format: ClassVar[str] = "npy"
+    file: File
 
-    def __init__(self, file: InputFile, header: Header, layout: Layout) -> None:
-        stem = PurePath(file.path).stem
+    def __init__(self, file: File, header: Header, layout: Layout, options: ReadOptions) -> None:
+        stem = PurePath(file.name).stem
         super().__init__(file.path, file.size, stem if stem.isidentifier() else "x", header.dtype, layout)
-        self._file, self._offset = file, header.offset
+        self.file, self._offset, self._options = file, header.offset, options
 
     def items(self, start: int, count: int, scratch: np.ndarray | None = None) -> np.ndarray:
         values = np.empty(count, self.dtype) if scratch is None else scratch[:count]
         if values.nbytes:
-            self._file.read_into(values.view(np.uint8).data, self._offset + start * self.dtype.itemsize)
+            self.file.read_into(values.view(np.uint8).data, self._offset + start * self.dtype.itemsize)
         return values
 
     def head(self) -> bytes:
         """What stands before the values."""
-        return self._file.read(self._offset, 0)
+        return self.file.read(self._offset, 0)
 
     def check(self) -> None:
-        self._file.check()
+        self.file.check()
+
+    def details(self) -> dict[str, Any]:
+        return self.file.details()
 
     def close(self) -> None:
-        self._file.close()
+        self.file.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return opened, (self.file, self._options)
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ class Header:
     offset: int
 
 
-def _header(file: InputFile) -> Header:
+def _header(file: File) -> Header:
     """The header, if the file is as long as it says."""
     version = _version(file)
     place, length = (8, 2) if version == (1, 0) else (8, 4)
@@ -109,7 +115,7 @@ def _header(file: InputFile) -> Header:
     return header
 
 
-def _version(file: InputFile) -> tuple[int, int]:
+def _version(file: File) -> tuple[int, int]:
     if not file.size:
         raise InputError(f"{file.path}: is empty", hint="even an NPY file without values has a header")
     beginning = file.read(min(8, file.size), 0)
@@ -124,14 +130,15 @@ def _version(file: InputFile) -> tuple[int, int]:
     return version[0], version[1]
 
 
-def _literal(file: InputFile, raw: bytes, version: tuple[int, int]) -> dict[str, Any]:
+def _literal(file: File, raw: bytes, version: tuple[int, int]) -> dict[str, Any]:
     """The header as a value. Literals only: nothing in it is ever evaluated."""
     try:
         text = raw.decode("utf-8" if version == (3, 0) else "latin-1")
-        try:
-            found = ast.literal_eval(text.strip())
-        except SyntaxError:  # Python 2 wrote 10L
-            found = ast.literal_eval(re.sub(r"(?<=[0-9])L(?=[,)])", "", text.strip()))
+        with _PARSING:
+            try:
+                found = ast.literal_eval(text.strip())
+            except SyntaxError:  # Python 2 wrote 10L
+                found = ast.literal_eval(re.sub(r"(?<=[0-9])L(?=[,)])", "", text.strip()))
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
         raise _wrong(file, f"the header cannot be read: {shortened(repr(raw[:200])[2:-1])}") from None
     if not isinstance(found, dict) or set(found) != {"descr", "fortran_order", "shape"}:
@@ -139,7 +146,7 @@ def _literal(file: InputFile, raw: bytes, version: tuple[int, int]) -> dict[str,
     return found
 
 
-def _values(file: InputFile, header: dict[str, Any]) -> tuple[np.dtype, bool, tuple[int, ...]]:
+def _values(file: File, header: dict[str, Any]) -> tuple[np.dtype, bool, tuple[int, ...]]:
     shape, fortran, descr = header["shape"], header["fortran_order"], header["descr"]
     if not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
         raise _wrong(file, f"the shape is {shortened(repr(shape))}")
@@ -154,7 +161,7 @@ def _values(file: InputFile, header: dict[str, Any]) -> tuple[np.dtype, bool, tu
     return dtype.base, fortran, shape + dtype.shape
 
 
-def _held_against_size(file: InputFile, header: Header) -> None:
+def _held_against_size(file: File, header: Header) -> None:
     """InputError unless the values are exactly as many bytes as there are. Nothing has been allocated yet."""
     count, there = math.prod(header.shape), file.size - header.offset
     needed = count * header.dtype.itemsize
@@ -184,15 +191,15 @@ def _first(shape: tuple[int, ...]) -> Iterator[int]:
     yield from (min(n, 10**300) for n in shape[:20])
 
 
-def _wrong(file: InputFile, what: str) -> InputError:
+def _wrong(file: File, what: str) -> InputError:
     return InputError(f"{file.path}: {what}", hint="the file is damaged, or not made by np.save; make it again")
 
 
-def _cut_off(file: InputFile) -> InputError:
+def _cut_off(file: File) -> InputError:
     return InputError(f"{file.path}: ends within its header", hint="the file was cut off; make it again")
 
 
-def _pickle(file: InputFile) -> InputError:
+def _pickle(file: File) -> InputError:
     return InputError(
         f"{file.path}: holds Python objects as a pickle, which can run any code, and is never opened",
         hint="save numbers: np.save(path, array.astype(float))",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,9 +17,9 @@ from nanclean.batch import Batch
 from nanclean.column import lazy
 from nanclean.errors import InputError
 from nanclean.escaping import shortened
+from nanclean.file import File
 from nanclean.format import Facts, Field, ReadOptions, Source, Split
 from nanclean.formats._columns import Leaf, leaf_arrays, leaves, without_views
-from nanclean.formats._file import InputFile
 from nanclean.target import Out, Target
 from nanclean.typed import is_list, type_of
 
@@ -42,7 +41,13 @@ SAMPLED = 4096
 AHEAD = 2
 """Splits that are begun for the sample. Their first batch is kept for the first look: decoding it again costs 5 %."""
 WIDE = 500
-"""With more columns than this the sample is not kept, and taken in groups of so many."""
+"""Columns that are read at once."""
+PAGES = 5 << 19
+"""Bytes of a column while it is read: what is buffered, and a page of it, unpacked (measured)."""
+FITS = 32 << 20
+"""Bytes that a row group may take, however little memory there is."""
+ROOM_AHEAD = 128 << 20
+"""With less room the first batches are not kept."""
 PROBED = 1024
 """Records of text or lists that are measured before any are read."""
 WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 8, "FLOAT": 4, "DOUBLE": 8}
@@ -55,9 +60,9 @@ def recognises(beginning: bytes, ending: bytes) -> bool:
     return beginning[:4] in MAGIC and ending[-4:] in MAGIC
 
 
-def opened(path: str, options: ReadOptions) -> ParquetSource:
+def opened(file: File, options: ReadOptions) -> ParquetSource:
     """A Parquet file; its footer has been read."""
-    return ParquetSource(path)
+    return ParquetSource(file)
 
 
 def target(source: Source, outs: Sequence[Out], path: str, options: ReadOptions) -> Target:
@@ -71,16 +76,14 @@ class ParquetSource(Source):
     """A Parquet file."""
 
     format: ClassVar[str] = "parquet"
-    quick: ClassVar[bool] = True
+    file: File
 
-    def __init__(self, path: str) -> None:
-        self._file = InputFile(path)
-        self.path, self.size = path, self._file.size
+    def __init__(self, file: File) -> None:
+        self.file = file
+        self.path, self.size, self.quick = file.path, file.size, file.quick
+        self._native = file.native()
+        self._leaves: tuple[Leaf, ...] = ()
         try:
-            self._native = pa.OSFile(os.fsencode(path))
-            if not self._file.is_at(path):
-                self._file.check()
-                raise InputError(f"{path}: was replaced while it was opened", hint="run again")
             with self._readable("the footer"):
                 footer = self._reader()
                 self.metadata = footer.metadata
@@ -88,9 +91,9 @@ class ParquetSource(Source):
                 self._leaves = tuple(leaves(self.schema))
                 self._rows = [self.metadata.row_group(g).num_rows for g in range(self.metadata.num_row_groups)]
             if min(self._rows, default=0) < 0 or sum(self._rows) != self.metadata.num_rows:
-                raise InputError(f"{path}: the footer contradicts itself about the number of rows", hint=_DAMAGED)
+                raise InputError(f"{file.path}: the footer contradicts itself about the number of rows", hint=_DAMAGED)
         except BaseException:
-            self.close()
+            self._native.close()
             raise
         self._largest = max(range(len(self._rows)), key=lambda g: self._rows[g], default=0)
         self.fields = tuple(Field(leaf.name, *type_of(leaf.type)) for leaf in self._leaves)
@@ -113,7 +116,7 @@ class ParquetSource(Source):
         return Batch(0, 0, leaf_arrays(_known(empty)))
 
     def check(self) -> None:
-        self._file.check()
+        self.file.check()
 
     def splits(self) -> Iterator[Split]:
         return iter(self._splits)
@@ -123,9 +126,14 @@ class ParquetSource(Source):
 
     def close(self) -> None:
         self._ahead = {}
-        if hasattr(self, "_native"):
-            self._native.close()
-        self._file.close()
+        self._native.close()
+        self.file.close()
+
+    def details(self) -> dict[str, Any]:
+        return self.file.details()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ParquetSource, (self.file,)
 
     # --- reading
 
@@ -147,7 +155,7 @@ class ParquetSource(Source):
             row += batch.num_rows
         if row != end:
             raise InputError(f"{self.path}: rows {row + 1:,} to {end:,} are missing from the file", hint=_DAMAGED)
-        self._file.check()
+        self.file.check()
 
     def _next(self, batches: Iterator[pa.RecordBatch], row: int, end: int) -> pa.RecordBatch | None:
         with self._readable(f"rows {row + 1:,} to {end:,}"):
@@ -174,7 +182,7 @@ class ParquetSource(Source):
         return pq.ParquetFile(
             self._native,
             metadata=metadata,
-            buffer_size=BUFFER,
+            buffer_size=int(min(max(self.room // (4 * max(len(self._leaves), 1)), BUFFER // 16), BUFFER)),
             pre_buffer=False,
             memory_map=False,
             read_dictionary=dictionaries,
@@ -196,7 +204,7 @@ class ParquetSource(Source):
             return InputError(f"{self.path}: is encrypted", hint="decrypt it first; keys are not taken")
         if not self.size:
             return InputError(f"{self.path}: is empty", hint="even a Parquet file without rows has a footer")
-        if self._file.read(min(4, self.size), 0) not in MAGIC:
+        if self.file.read(min(4, self.size), 0) not in MAGIC:
             return InputError(
                 f"{self.path}: is not a Parquet file", hint="give it the ending of what it is: .csv or .npy"
             )
@@ -240,7 +248,29 @@ class ParquetSource(Source):
         while (batch := self._next(batches, 0, sum(self._rows))) is not None:
             yield leaf_arrays(batch)
 
+    def demand_room(self) -> None:
+        """InputError if a row group, which is written as a whole, takes more than the memory."""
+        width = sum(map(self._width, range(len(self._leaves))))
+        group = self._largest
+        size = int(self._rows[group] * width) if self._rows else 0
+        if size > max(2 * self.largest, FITS):
+            raise InputError(
+                f"{self.path}: row group {group + 1} takes {size / 1e6:,.0f} MB in memory, and is written as a whole",
+                hint=f"--memory {-(-size * 5 // 4 >> 20)}MB, or write the file with smaller row groups",
+            )
+
     # --- how much at a time
+
+    def column_groups(self, columns: Sequence[int]) -> list[list[int]]:
+        """What the pages of a row group take while they are read has to fit, next to the batch itself."""
+        each = min(2 * self._largest_bytes / max(len(self._leaves), 1), PAGES)
+        most = int(min(max(self.room // 2 // max(each, 1), 1), WIDE))
+        return [list(columns[at : at + most]) for at in range(0, len(columns), most)]
+
+    @lazy
+    def _largest_bytes(self) -> int:
+        """Of a row group, as the footer says."""
+        return max((self.metadata.row_group(g).total_byte_size for g in range(len(self._rows))), default=0)
 
     def _cut(self) -> Iterator[ParquetSplit]:
         """Runs of whole row groups, by the footer alone."""
@@ -258,7 +288,7 @@ class ParquetSource(Source):
         width = sum(self._width(leaf) for leaf in read)
         if not all(self._is_fixed(leaf) for leaf in read):
             width = max(width, self._densest)
-        return int(max(1, min(BATCH_ROWS, BATCH_BYTES // max(width, 1))))
+        return int(max(1, min(BATCH_ROWS, min(BATCH_BYTES, self.room // 5) // max(width, 1))))
 
     # The footer also knows the size of each column of a row group. Asking for it ends the process where a column is
     # encrypted, so that nothing here does.
@@ -299,7 +329,8 @@ class ParquetSource(Source):
         """The first records of some row groups, and slices from the first batch of some splits."""
         if not any(self._rows) or not self._leaves:
             return None
-        parts = self._begun() if len(self._leaves) <= WIDE else []
+        every = range(len(self._leaves))
+        parts = self._begun() if len(self.column_groups(every)) == 1 and self.room > ROOM_AHEAD else []
         full = [split for split in self._splits if split.rows]
         further = _spread(full[AHEAD:], len(full) // 8) if parts else _spread(full, max(len(full) // 8, 1))
         parts += [self._begin(split) for split in further]
@@ -326,9 +357,12 @@ class ParquetSource(Source):
         """The first records of a split."""
         group = max(split.groups, key=lambda g: self._rows[g])
         arrays: list[pa.Array] = []
-        for at in range(0, len(self._leaves), WIDE):
-            read = range(at, min(at + WIDE, len(self._leaves)))
-            batch = self._next(self._decoded([group], read, SAMPLED), split.start, split.start + split.rows)
+        every = range(len(self._leaves))
+        fits = int(self.room / (5 * PLACES * max(sum(map(self._width, every)), 1)))
+        for read in self.column_groups(every):
+            batch = self._next(
+                self._decoded([group], read, max(min(SAMPLED, fits), 1)), split.start, split.start + split.rows
+            )
             if batch is not None:
                 arrays += leaf_arrays(batch)
         return arrays

@@ -66,6 +66,14 @@ class Linked:
         return [] if is_everywhere(self.finding) else list(self.finding.lines or ())
 
     @property
+    def further(self) -> list[tuple[str, int]]:
+        """Its lines but the first, each with the URI of the file that it stands in."""
+        if self.is_still:
+            return [(self.uri, line) for line in self.lines[1:]]
+        files = [self.report.source.located(place)[0] for place in self.finding.where or ()]
+        return [(uri_of(file, self.root), line) for file, line in zip(files, self.lines, strict=False)][1:]
+
+    @property
     def places(self) -> list[str]:
         """Its first places as people name them; none where every cell is meant."""
         return [] if is_everywhere(self.finding) else [escaped(place) for place in self.finding.where or ()]
@@ -133,7 +141,8 @@ class Linked:
         output = self.report.output
         if self.is_still and output is not None and output.verified and output.path is not None:
             return output.path  # its rows are those of the output
-        return self.report.source.path
+        where = [] if is_everywhere(self.finding) else self.finding.where or []
+        return self.report.source.located(where[0])[0] if where else self.report.source.path
 
 
 def linked(reports: Iterable[Report], view: View) -> list[Linked]:

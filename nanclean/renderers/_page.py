@@ -154,6 +154,8 @@ class Sheet:
             told.append(f"compared with {clipped(self.report.comparison.path or 'what was in memory', NAME)}")
         if source.rows is not None:
             told.append(f"{several(source.rows, 'row')} × {several(source.columns or 0, 'column')}")
+        if source.sample is not None:
+            told += [words.sampled(source.sample), words.proven(source.sample)]
         reading = [
             f"{len(source.files):,} files" if len(source.files) > 1 else None, source.format, file.get("encoding"),
             words.size(source.bytes) if source.bytes is not None else None,

@@ -14,7 +14,7 @@ class Total:
     def __init__(self, fail_on: str, reports: Iterable[Report] = ()) -> None:
         self.fail_on = fail_on
         self.read = self.unread = self.errors = self.warnings = self.known = self.repairable = 0
-        self.failed = self.compared = False
+        self.failed = self.compared = self.sampled = False
         for report in reports:
             self.add(report)
 
@@ -25,6 +25,7 @@ class Total:
             self.unread += 1
             return
         self.read += 1
+        self.sampled |= report.source.sample is not None
         told = [finding for finding in report.findings if finding.severity != "info"]
         fresh = [finding.severity for finding in told if finding.baseline != "known"]
         self.known += len(told) - len(fresh)
@@ -49,6 +50,7 @@ class Total:
         counts += [several(self.warnings, "warning")] if self.warnings else []
         nothing = "nothing new" if self.compared else "nothing found"
         told = [f"{', '.join(counts) or nothing} in {several(self.read, 'file')}"] if self.read else []
+        told += ["sampled"] if self.sampled else []
         told += [f"{self.known:,} known"] if self.known else []
         told += [f"{several(self.repairable, 'finding')} left to nanclean fix"] if self.repairable else []
         told += [f"{several(self.unread, 'file')} not read"] if self.unread else []

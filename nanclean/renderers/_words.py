@@ -6,6 +6,8 @@ import math
 import re
 from collections.abc import Sequence
 
+from nanclean.finding import at_most
+from nanclean.report import Sample
 from nanclean.wording import several
 
 _NUMBERED = re.compile(r"(line|row) (\d+)")
@@ -53,6 +55,18 @@ def moments(first: str, last: str) -> tuple[str, str]:
         if all(moment.endswith(zero) and len(moment) > 5 for moment in pair):
             pair = [moment.removesuffix(zero) for moment in pair]
     return pair[0], pair[1] + (" UTC" if zone in ("Z", "+00:00") else zone)
+
+
+def sampled(sample: Sample) -> str:
+    """What was looked at: `sampled: 1 %, 5,012 of 500,000 rows, seed 0`."""
+    rows = f"{sample.rows:,} of {several(sample.of_rows, 'row')}"
+    return f"sampled: {100 * sample.share:.10g} %, {rows}, seed {sample.seed}"
+
+
+def proven(sample: Sample) -> str:
+    """What the sample says about the rest."""
+    bound = f"at most {at_most(sample.at_most)} of the rows, with {100 * sample.confidence:g} % confidence"
+    return f"what was not found in the sample is in {bound}"
 
 
 def places(where: Sequence[str], more: bool, most: int = 3) -> str:

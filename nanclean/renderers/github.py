@@ -12,6 +12,7 @@ from typing import TextIO
 
 from nanclean.escaping import escaped
 from nanclean.renderer import View
+from nanclean.renderers import _words as words
 from nanclean.renderers._linked import Linked, linked, shown_of
 from nanclean.report import Report
 from nanclean.wording import several
@@ -25,7 +26,12 @@ _KINDS = {"error": "error", "warning": "warning", "info": "notice"}
 
 def render(reports: Iterable[Report], stream: TextIO, view: View) -> None:
     """Write one command a line, when all files have been looked at."""
+    reports = list(reports)
     found = sorted(shown_of(linked(reports, view), view), key=lambda one: one.nth)
+    for report in reports:
+        if (sample := report.source.sample) is not None:
+            told = f"{words.sampled(sample)}; {words.proven(sample)}"
+            stream.write(f"{_command('notice', told, file=escaped(report.source.path), title='sampled')}\n")
     for kind in _KINDS.values():
         stream.writelines(f"{line}\n" for line in _commands(kind, [one for one in found if _kind(one) == kind]))
 

@@ -13,6 +13,7 @@ from typing import TextIO
 
 from nanclean.escaping import escaped
 from nanclean.renderer import View
+from nanclean.renderers import _words as words
 from nanclean.renderers._linked import Linked, linked
 from nanclean.report import Report
 
@@ -40,7 +41,7 @@ def _suite(report: Report, view: View) -> ET.Element:
     for one in found:
         suite.append(_case(one, name, seen, view))
     if not found:
-        ET.SubElement(suite, "testcase", {"classname": name, "name": "nothing found", **_TIME})
+        ET.SubElement(suite, "testcase", {"classname": name, "name": _nothing(report), **_TIME})
     suite.attrib.update(
         tests=str(len(suite)),
         failures=str(len(suite.findall("testcase/failure"))),
@@ -48,6 +49,11 @@ def _suite(report: Report, view: View) -> ET.Element:
         **_TIME,
     )
     return suite
+
+
+def _nothing(report: Report) -> str:
+    sample = report.source.sample
+    return "nothing found" if sample is None else f"nothing found ({words.sampled(sample)}; {words.proven(sample)})"
 
 
 def _case(one: Linked, file: str, seen: Counter[str], view: View) -> ET.Element:

@@ -402,7 +402,8 @@ def _figures(column: Column, found: Mapping[str | None, Sequence[str]]) -> list[
 def _shape(report: Report) -> str:
     source = report.source
     told = f"{several(source.rows or 0, 'row')} x {several(source.columns or 0, 'column')}"
-    return told if source.complete_rows is None else f"{told}, {several(source.complete_rows, 'complete row')}"
+    told = told if source.complete_rows is None else f"{told}, {several(source.complete_rows, 'complete row')}"
+    return told if source.sample is None else f"{told}; {words.sampled(source.sample)}; {words.proven(source.sample)}"
 
 
 def _folded(

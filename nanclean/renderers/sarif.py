@@ -26,6 +26,7 @@ from nanclean.detector import Detector, manual
 from nanclean.escaping import escaped
 from nanclean.part import member
 from nanclean.renderer import View
+from nanclean.renderers import _words as words
 from nanclean.renderers._linked import Linked, linked, uri_of
 from nanclean.report import Report
 from nanclean.version import version
@@ -44,6 +45,7 @@ _FAMILIES = ("detectors", "drifts")
 _OTHERS = {
     "not_read": "The file could not be read, or not to its end.",
     "policy": "A rule of the policy reaches nothing, or was skipped.",
+    "source": "What is worth knowing of the file as a whole.",
     "training_rows": "Rows of the training data are among those to be judged.",
 }
 """Rules that are no parts, and have no manual."""
@@ -92,10 +94,19 @@ def _invocation(reports: Sequence[Report], found: Sequence[Linked]) -> dict[str,
         for one in found
         if one.is_unread
     ]
+    samples = [(report.source.path, report.source.sample) for report in reports if report.source.sample is not None]
+    sampled: list[dict[str, Any]] = [
+        {
+            "descriptor": {"id": "sampled"},
+            "level": "note",
+            "message": {"text": f"{escaped(path)}: {words.sampled(sample)}; {words.proven(sample)}"},
+        }
+        for path, sample in samples
+    ]
     return {
         "executionSuccessful": not unread,
         "exitCode": max((report.exit_code for report in reports), default=0),
-        "toolExecutionNotifications": unread,
+        "toolExecutionNotifications": [*unread, *sampled],
     }
 
 
@@ -114,8 +125,8 @@ def _result(one: Linked, order: Mapping[str, int], seen: Counter[str]) -> dict[s
         "locations": [_location(one)],
     }
     further = [
-        {"id": n, "message": {"text": f"line {line}"}, "physicalLocation": _physical(one.uri, line)}
-        for n, line in enumerate(one.lines[1:], 1)
+        {"id": n, "message": {"text": f"line {line}"}, "physicalLocation": _physical(uri, line)}
+        for n, (uri, line) in enumerate(one.further, 1)
     ]
     if further:
         result["relatedLocations"] = further

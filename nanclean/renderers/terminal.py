@@ -94,6 +94,7 @@ def _title(report: Report, view: View) -> Iterator[Line]:
         f"{several(source.rows or 0, 'row')} x {several(source.columns or 0, 'column')}",
         ", ".join(part for part in reading if part),
         f"rules: {report.run.policy}" if report.run.policy else "",
+        *([] if source.sample is None else [words.sampled(source.sample), words.proven(source.sample)]),
     ]
     line, used = [piece(source.path, "bold")], cells(piece(source.path)[0])
     for part in filter(None, parts):
@@ -116,7 +117,7 @@ def _verdict(found: Sequence[Fact], report: Report, view: View) -> Iterator[Line
         counts += [several(warnings, "warning")] if warnings else []
         text = ", ".join(counts) + ("" if errors else ", no errors")
     else:
-        text = "nothing wrong found"
+        text = "nothing wrong found" if report.source.sample is None else "nothing wrong found in the sample"
     verdict = f"{_SYMBOLS[view.unicode][worst]} {text}"
     complete = _complete(report)
     gap = max(3, 33 - cells(verdict))

@@ -12,6 +12,7 @@ from nanclean.escaping import escaped
 from nanclean.finding import Finding
 from nanclean.renderer import View
 from nanclean.renderers import _changes as changes
+from nanclean.renderers import _words as words
 from nanclean.renderers._total import Total
 from nanclean.report import STILL, Output, Report
 from nanclean.wording import percent, shown
@@ -36,6 +37,9 @@ def render(reports: Iterable[Report], stream: TextIO, view: View) -> None:
 
 
 def _lines(report: Report, view: View) -> Iterator[str]:
+    sample = report.source.sample
+    if sample is not None and not view.quiet:
+        yield escaped(f"{report.source.path}: {words.sampled(sample)}; {words.proven(sample)}")
     if not view.quiet:
         for group in changes.by_rule(report):
             did = changes.done(group)
@@ -61,14 +65,17 @@ def _ending(report: Report, output: Output, view: View) -> str:
 
 
 def _place(report: Report, finding: Finding) -> str:
-    path = report.source.path
+    path, place = report.source.path, finding.where[0] if finding.where else ""
     if report.output is not None and report.output.verified and finding.message.startswith(STILL):
         path = report.output.path or path  # its rows are those of the output
+    elif place:
+        within, place = report.source.located(place)
+        path = path if finding.count is not None and finding.count == finding.of else within
     if finding.count is not None and finding.count == finding.of:  # everywhere
         return path
     if finding.lines:
         return f"{path}:{finding.lines[0]}"
-    return f"{path}: {finding.where[0]}" if finding.where else path
+    return f"{path}: {place}" if place else path
 
 
 def _told(finding: Finding, report: Report) -> str:

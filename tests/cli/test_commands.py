@@ -76,7 +76,8 @@ def test_the_defaults_are_left_to_the_library() -> None:
     assert asked() == {
         "policy": None, "rules": (), "label": None, "id": (), "missing": (), "missing_list": None, "columns": None,
         "trainer": None, "fail_on": "never", "no_config": False, "encoding": None, "delimiter": None, "header": True,
-        "decimal": ".", "axis": None, "memory": None, "jobs": None, "values": True,
+        "decimal": ".", "axis": None, "memory": None, "jobs": None, "values": True, "engine": None,
+        "engine_address": None, "sample": None, "seed": 0, "profile": None,
     }  # fmt: skip
 
 
@@ -118,7 +119,11 @@ def test_every_option_reaches_the_library(arguments: str, key: str, value: objec
         (["a b.csv"], "there is no command 'a b.csv'", "did you mean: nanclean scan 'a b.csv'"),
         (["data/x"], "there is no command 'data/x'", "did you mean: nanclean scan data/x"),
         (["chekc", "x.csv"], "there is no command 'chekc'", "did you mean: nanclean check x.csv"),
-        (["xyzzy"], "there is no command 'xyzzy'", "there are: scan, check, compare, fix, fit, apply, init, explain"),
+        (
+            ["xyzzy"],
+            "there is no command 'xyzzy'",
+            "there are: scan, check, compare, fix, fit, apply, init, explain, profile, merge",
+        ),
         (["scan", "x", "--lable", "y"], "there is no option --lable", "did you mean --label?"),
         (["--versoin"], "there is no option --versoin", "did you mean --version?"),
         (["scan", "x", "--missing-list", "panda"], "--missing-list cannot be 'panda'", "did you mean pandas?"),

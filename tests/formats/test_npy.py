@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from nanclean.errors import InputError, UsageError
+from nanclean.files.local import Local
 from nanclean.format import ReadOptions, Source
 from nanclean.formats import _arrays, npy
 from nanclean.formats._arrays import in_memory
@@ -68,7 +69,7 @@ def saved(folder: Path, array: np.ndarray, name: str = "t.npy") -> str:
 
 
 def opened(path: str | Path, **options: Any) -> Source:
-    return npy.opened(str(path), ReadOptions(**options))
+    return npy.opened(Local(str(path)), ReadOptions(**options))
 
 
 @pytest.fixture
@@ -372,7 +373,7 @@ def test_a_header_is_refused_before_anything_is_allocated(tmp_path):
     for name in ("petabyte", "overflowing", "header of 4 GB", "quadrillion rows of nothing", "huge subarray"):
         (tmp_path / "t.npy").write_bytes(BAD[name][0])
         code = "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
-        code += "from nanclean.formats.npy import opened; from nanclean.format import ReadOptions\n"
+        code += "from nanclean.opening import opened; from nanclean.format import ReadOptions\n"
         code += "from nanclean.errors import InputError\n"
         code += "try: opened(sys.argv[1], ReadOptions())\nexcept InputError: sys.exit(3)"
         done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "t.npy")], timeout=60, capture_output=True)
@@ -440,7 +441,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
     """Ten times the file, the same peak; never mapped."""
     code = """
 import resource, sys
-from nanclean.formats.npy import opened
+from nanclean.opening import opened
 from nanclean.format import ReadOptions
 source = opened(sys.argv[1], ReadOptions())
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -88,16 +88,14 @@ FOREIGN = {
     "t.xlsx": (b"PK\x03\x04" + b"\0" * 30, UsageError, "spreadsheet", "save as CSV"),
     "t.xls": (b"\xd0\xcf\x11\xe0" + b"\0" * 30, UsageError, "spreadsheet", "read_excel('"),
     "t.ods": (b"", UsageError, "spreadsheet", "save as CSV"),
-    "t.npz": (b"PK\x03\x04" + b"\0" * 30, UsageError, "several arrays", "np.save"),
     "t.zip": (b"PK\x03\x04" + b"\0" * 30, UsageError, "ZIP", "unpack"),
     "t.pkl": (pickle.dumps([1.5] * 9), UsageError, "pickle", ".parquet"),
     "t.h5": (b"\x89HDF\r\n\x1a\n" + b"\0" * 30, UsageError, "HDF5", "read_hdf('"),
-    "t.feather": (b"ARROW1\0\0" + b"\0" * 30, UsageError, "Arrow", "read_feather('"),
     "t.db": (b"SQLite format 3\0" + b"\0" * 30, UsageError, "SQLite", "export"),
     "t.pdf": (b"%PDF-1.7\n%\xe2\xe3", UsageError, "PDF", ".csv"),
     "t.png": (b"\x89PNG\r\n\x1a\n" + b"\0" * 30, UsageError, "no kind", ".csv"),
     "t.foo": (bytes(range(256)), UsageError, "no kind", ".csv"),
-    "t.csv.gz": (gzip.compress(b"a,b\n1,2\n"), InputError, "compressed", "unpack"),
+    "u.foo.gz": (gzip.compress(b"\x89PNG\r\n\x1a\n" + b"\0" * 30), UsageError, "no kind", ".csv"),
     "u.csv.gz": (b"a,b\n1,2\n", InputError, "not compressed", "drop"),
 }
 
@@ -117,26 +115,20 @@ def test_a_file_that_is_not_there(files):
     with pytest.raises(InputError, match="no such file") as caught:
         opened(files / "t.parqet")
     assert caught.value.hint == f"did you mean {files / 't.parquet'}?"
-    for path, kind in (
-        (files / "none" / "at all.csv", InputError),
-        ("s3://bucket/t.parquet", UsageError),
-        ("-", UsageError),
-    ):
-        with pytest.raises(kind) as caught:
-            opened(path)
-        assert caught.value.hint
+    with pytest.raises(InputError) as caught:
+        opened(files / "none" / "at all.csv")
+    assert caught.value.hint
     with pytest.raises(UsageError):
         opened("a\0b")
 
 
-def test_folders_pipes_and_devices(files):
+def test_folders_links_and_devices(files):
     with pytest.raises(UsageError, match="folder") as caught:
         opened(files)
     assert str(files / "t.csv") in caught.value.hint
-    os.mkfifo(files / "pipe.csv")
     os.symlink(files / "loop.csv", files / "loop.csv")
     os.symlink(files / "nowhere", files / "dangling.csv")
-    for path in (files / "pipe.csv", "/dev/zero", files / "loop.csv", files / "dangling.csv"):
+    for path in ("/dev/zero", files / "loop.csv", files / "dangling.csv"):
         with pytest.raises(InputError):
             opened(path)
 

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nanclean.errors import InputError, NancleanError
+from nanclean.files.local import Local
 from nanclean.format import ReadOptions
 from nanclean.formats import parquet
 from nanclean.formats.parquet import ParquetSource
@@ -26,7 +27,7 @@ NAN = float("nan")
 
 
 def opened(path: str | Path) -> ParquetSource:
-    return parquet.opened(str(path), ReadOptions())
+    return parquet.opened(Local(str(path)), ReadOptions())
 
 
 def written(folder: Path, table: pa.Table, **options: Any) -> Path:
@@ -434,7 +435,7 @@ def test_one_large_row_group_does_not_need_its_size_in_memory(tmp_path):
     path = written(tmp_path, pa.table({f"x{i}": R.random(1_500_000) for i in range(10)}), row_group_size=1_500_000)
     code = """
 import resource, sys
-from nanclean.formats.parquet import opened
+from nanclean.opening import opened
 from nanclean.format import ReadOptions
 source = opened(sys.argv[1], ReadOptions())
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

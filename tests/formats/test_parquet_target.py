@@ -1005,7 +1005,7 @@ def test_encrypted_columns_are_refused_and_do_not_end_the_process(tmp_path):
     table = pa.table({"a": [1, 2], "b": [1.0, 2.0]})
     with pq.ParquetWriter(tmp_path / "in.parquet", table.schema, encryption_properties=properties) as writer:
         writer.write_table(table)
-    source = parquet.opened(str(tmp_path / "in.parquet"), ReadOptions())
+    source = opened(tmp_path / "in.parquet")
     (tmp_path / "out.parquet").write_bytes(b"")
     held = outs(source, reading_of_nothing(source))
     with pytest.raises(InputError, match="is encrypted"):

@@ -19,7 +19,7 @@ from nanclean import registry
 from nanclean.column import Column, Numbers, Values
 from nanclean.detector import EVERYTHING, ROLES, Detector, manual
 from nanclean.errors import PolicyError
-from nanclean.format import Facts
+from nanclean.format import Difference, Facts
 from nanclean.part import Part, call, from_json, from_text, member
 from nanclean.wording import quoted
 from tests.figures_reference import figures_of, hits_of, numbers, text
@@ -118,11 +118,11 @@ class TestEveryDetector:
 
     def test_it_declares_what_it_is(self, name):
         kind = KINDS[name]
-        assert kind.scope in ("cell", "table")
+        assert kind.scope in ("cell", "row", "table")
         assert kind.severity in ("error", "warning", "info")
         assert frozenset() < kind.applies <= EVERYTHING
         assert frozenset() < kind.roles <= ROLES
-        assert not (kind.whole and kind.scope == "cell")
+        assert not (kind.whole and kind.scope != "table")
 
     def test_it_is_frozen(self, name):
         find = example(name)
@@ -266,11 +266,12 @@ def test_a_judge_of_tables_bears_anything(name, columns):
         Facts(rows=1, header=tuple(columns), first=tuple(columns)),
         Facts(rows=1, header=("1.5",) * len(columns), first=(None,) * len(columns)),
         Facts(rows=1, header=("",) * (len(columns) + 1), first=()),
+        Facts(rows=2, differences=[Difference("missing", name, "b", "a") for name in ("elsewhere", *columns)]),
     ):
         for values in (True, False):
             for verdict in find.judge(facts, all_figures, values):
                 assert verdict.message
-                assert verdict.column is None or not KINDS[name].whole
+                assert verdict.column is None or verdict.column in columns
 
 
 @given(

@@ -1,7 +1,7 @@
 """What must hold for a table: its figures are the same bits, whatever file it is read from.
 
-And they are right: the larger tables are held against the reference as well, so that three formats cannot agree on a
-wrong figure.
+And they are right: the larger tables are held against the reference as well, so that formats cannot agree on a wrong
+figure.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hypothesis.extra import numpy as arrays
 
 import nanclean
 from tests.reference import array_column, differences, lexical_class
-from tests.tables import csv_bytes, hard_columns, in_three_formats
+from tests.tables import csv_bytes, hard_columns, in_further_formats, in_three_formats
 
 DIVIDES = {"null", "nan", "empty", "token", "tokens"}  # how `missing` divides is what a format decides
 ROWS = 200_000
@@ -73,6 +73,15 @@ def test_large_tables_agree_to_the_bit(figures_of_large):
     for one, two, three in zip(*texts.values(), strict=True):
         assert one == two == three
     assert len({json.dumps(told["source"]["blocks"]) for told in figures_of_large.values()}) == 1
+
+
+def test_further_formats_agree_to_the_bit(large, figures_of_large, tmp_path):
+    for form, path in in_further_formats(large[0], tmp_path).items():
+        told = json.loads(nanclean.scan(path).to_json())
+        assert [json.dumps(column) for column in told["columns"]] == [
+            json.dumps(column) for column in figures_of_large["parquet"]["columns"]
+        ], form
+        assert told["source"]["blocks"] == figures_of_large["parquet"]["source"]["blocks"]
 
 
 def test_missing_cells_agree_but_for_their_kind(tmp_path: Path):
@@ -134,6 +143,7 @@ def test_floats_agree(tmp_path: Path, values: np.ndarray):
     paths = in_three_formats({"x": values}, tmp_path)
 
     assert bits(paths["csv"]) == bits(paths["parquet"]) == bits(paths["npy"])
+    assert all(bits(path) == bits(paths["npy"]) for path in in_further_formats({"x": values}, tmp_path).values())
     reported = json.loads(nanclean.scan(paths["npy"]).to_json())["columns"][0]
     assert differences(reported, array_column("x", values)) == []
 
@@ -146,6 +156,7 @@ def test_integers_agree(tmp_path: Path, values: np.ndarray):
     paths = in_three_formats({"x": values}, tmp_path)
 
     assert bits(paths["csv"]) == bits(paths["parquet"]) == bits(paths["npy"])
+    assert all(bits(path) == bits(paths["npy"]) for path in in_further_formats({"x": values}, tmp_path).values())
     reported = json.loads(nanclean.scan(paths["npy"]).to_json())["columns"][0]
     unjudged = {"mad", "outliers"} if (np.abs(values.astype(float)) >= 2**53).any() else set()
     assert differences(reported, array_column("x", values), without=unjudged) == []

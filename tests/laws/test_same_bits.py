@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import nanclean
-from nanclean import counting, exact
+from nanclean import counting, exact, numbers
 from nanclean.formats import _arrays, _layout, _pieces, _textfile, csv, parquet
 from tests.tables import csv_bytes, hard_columns, in_three_formats
 
@@ -60,7 +60,7 @@ KNOBS = {
         *[(parquet, "BATCH_ROWS", 700), (_pieces, "PIECE", 1 << 17), (csv, "PIECE", 1 << 17)],
     ],
     "small blocks": [(_pieces, "BLOCK", 10_007), (_textfile, "AHEAD", 1 << 16), (_layout, "BEGINNING", 5_000)],
-    "short sums": [(exact, "BLOCK", 1_024)],
+    "short sums": [(module, "BLOCK", 1_024) for module in (exact, numbers, counting)],
     "little kept for a second look": [(counting, "KEPT", 1_000)],
 }
 
