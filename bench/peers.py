@@ -1,6 +1,7 @@
 """The same exact report, as a user of another library would write it; and the bare reads to hold scan against.
 
-    python bench/peers.py WHAT FORMAT FILE
+    python bench/peers.py WHAT FORMAT FILE          WHAT: read, nanclean, or a library
+    python bench/peers.py compare FORMAT FILE LIBRARY
 
 Of every numeric column: missing, infinities, and over the finite values min, max, mean, deviation (ddof 0), quartiles
 (linear), values beyond 1.5 IQR and beyond 3 deviations. Of every text column: missing and distinct. Each is written
@@ -32,6 +33,14 @@ def read_parquet(path: str) -> None:
 
     for _ in pyarrow.parquet.ParquetFile(path).iter_batches():
         pass
+
+
+def read_text_csv(path: str) -> None:
+    import pyarrow.csv
+
+    names = pyarrow.csv.open_csv(path).schema.names
+    text = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pyarrow.string()))
+    pyarrow.csv.read_csv(path, convert_options=text)
 
 
 def read_npy(path: str) -> None:
@@ -206,7 +215,7 @@ def nanclean(path: str) -> Figures:
     import nanclean
 
     figures = {}
-    for column in nanclean.scan(path).columns:
+    for column in nanclean.scan(path, no_config=True).columns:
         own = {key: getattr(column, key) for key in KEYS[:-2]} | {"distinct": column.distinct}
         if column.outliers is not None:
             own |= {"iqr": column.outliers.iqr, "zscore": column.outliers.zscore}
@@ -230,9 +239,11 @@ def differences(own: Figures, other: Figures) -> list[str]:
 
 
 def compare(kind: str, path: str, name: str) -> None:
-    """Hold the report of nanclean against that of another library."""
+    """Hold the report of nanclean against that of another library; exit 1 where they say something else."""
     found = differences(nanclean(path), globals()[f"{name}_{kind}"](path))
-    print(f"- {kind}, nanclean and {name}: {'the same' if not found else '; '.join(found)}")
+    if found:
+        raise SystemExit("; ".join(found[:3]))
+    print("the same figures")
 
 
 def main(what: str, kind: str, path: str, *options: str) -> None:
