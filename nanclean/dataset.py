@@ -67,12 +67,29 @@ def source_of(
         paths = sorted(dict.fromkeys(os.fsdecode(os.fspath(path)) for path in source))
         files = [each for path in paths for each in (_in_folder(path) if is_folder(path) else [path])]
         if len(paths) > 1:
+            _refuse_mixed(files)
             return Dataset(listed(list(map(shown, paths)), 2), "", sorted(dict.fromkeys(files)), options, room)
         source = paths[0]
     if is_folder(source):
         folder = os.fsdecode(os.fspath(cast(str, source)))
         return Dataset(shown(folder), folder, tables_in(folder), options, room)
     return _opened(source, options, room)
+
+
+def _refuse_mixed(paths: Sequence[str]) -> None:
+    """UsageError for one file under two names, and for files of which only some are on disk."""
+    near = [path for path in paths if "://" not in path]
+    if near and len(near) < len(paths):
+        far = next(path for path in paths if "://" in path)
+        raise UsageError(
+            f"{near[0]} and {shown(far)}: files on disk and elsewhere are not one dataset",
+            hint="download the others first",
+        )
+    known: dict[str, str] = {}
+    for path in near:
+        other = known.setdefault(os.path.realpath(path), path)
+        if other != path:
+            raise UsageError(f"{other} and {path} are the same file", hint="name it once")
 
 
 def _opened(source: object, options: ReadOptions, room: int | None) -> Source:
@@ -316,6 +333,8 @@ class Member:
     kind: Kind = field(init=False)
     known: tuple[int, int, int] | None = None
     """What tells that a file on disk is the same."""
+    mark: tuple[str, ...] = ()
+    """What tells the same to other processes."""
 
 
 @dataclass(frozen=True)
@@ -491,6 +510,7 @@ class Dataset(Source):
             facts = source.facts
             member = Member(shown(name), shown(path), pickle.dumps(source), source.size or 0, source.stored or 0)
             member.known = known
+            member.mark = () if source.file is None else source.file.mark
             member.values = _values_in(name) if self.folder else {}
             _learn(member, source, facts)
             if not source.lexical:

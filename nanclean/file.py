@@ -65,6 +65,11 @@ class File(ABC):
         """What the report says of it."""
         return {"compression": self.compression} if self.compression else {}
 
+    @property
+    def mark(self) -> tuple[str, ...]:
+        """What tells, where it is kept, that it has the same content still: a time, or what a store says of it."""
+        return ()
+
     @abstractmethod
     def close(self) -> None:
         """Let go of it. May be called twice."""

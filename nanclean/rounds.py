@@ -117,7 +117,8 @@ class Known:
         """InputError if it is about another table."""
         if self.source != identity(source):
             raise InputError(
-                f"{self.name}: is not of {source.path}, but of a table with other files, sizes or columns", hint=AGAIN
+                f"{self.name}: is not of {source.path}, but of a table with other files, sizes, times or columns",
+                hint=AGAIN,
             )
 
     def adopted(self, source: Source) -> list[int]:
@@ -185,11 +186,12 @@ def save(path: str, what: Known) -> None:
 
 
 def identity(source: Source) -> str:
-    """What tells that two processes read the same table, wherever it is kept."""
+    """What tells that two processes read the same table: names, sizes, and times (or what a store says instead)."""
     if isinstance(source, Dataset):
-        files = [(name, member.size) for name, member in zip(source.outputs, source.members, strict=True)]
+        files = [(n, member.size, member.mark) for n, member in zip(source.outputs, source.members, strict=True)]
     else:
-        files = [(os.path.basename(source.path), source.size or 0)]
+        mark = () if source.file is None else source.file.mark
+        files = [(os.path.basename(source.path), source.size or 0, mark)]
     return digest([source.format, files, [(each.name, each.type, each.bits) for each in source.fields]])
 
 

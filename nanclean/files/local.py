@@ -53,6 +53,10 @@ class Local(File):
             self._handle.seek(offset)
             return self._handle.readinto(target) or 0  # type: ignore[attr-defined]
 
+    @property
+    def mark(self) -> tuple[str, ...]:
+        return (str(self._status.st_mtime_ns),)
+
     def check(self) -> None:
         if not _alike(os.fstat(self._handle.fileno()), self._status):
             raise InputError(f"{self.path}: changed while it was read", hint=CHANGED)

@@ -56,6 +56,10 @@ class Packed(Spooled):
                 hint="it was damaged or cut off, or something else follows; make it again",
             ) from None
 
+    @property
+    def mark(self) -> tuple[str, ...]:
+        return self._origin.mark
+
     def copy(self, write: Callable[[bytes], object]) -> None:
         self._origin.copy(write)
 

@@ -266,6 +266,10 @@ class Remote(File):
         self._store, self._identity = store, identity
         self._ahead = _Ahead()
 
+    @property
+    def mark(self) -> tuple[str, ...]:
+        return self._identity
+
     def read_into(self, target: memoryview, offset: int) -> None:
         """Small reads of a thread, one behind the other, are served from a larger one."""
         size, ahead = len(target), self._ahead
@@ -347,6 +351,10 @@ class Fetched(Spooled):
             raise InputError(
                 f"{self.path}: {self.size:,} bytes came of {size:,}", hint="the connection was lost; run again"
             )
+
+    @property
+    def mark(self) -> tuple[str, ...]:
+        return self._identity
 
     def check(self) -> None:
         if self._store.look() != (self._told, self._identity):

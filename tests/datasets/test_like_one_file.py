@@ -144,6 +144,15 @@ def test_paths_are_joined_where_it_is_asked_for(tmp_path: Path, monkeypatch: pyt
     assert nanclean.fit(paths, rules=["x: missing -> drop"], as_one=True).rows == 100
 
 
+def test_files_that_cannot_be_joined_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    (tmp_path / "b.csv").symlink_to(tmp_path / "a.csv")
+    with pytest.raises(nanclean.UsageError, match="are the same file"):
+        nanclean.scan([tmp_path / "a.csv", tmp_path / "b.csv"], as_one=True)
+    with pytest.raises(nanclean.UsageError, match=r"a\.csv and http://localhost/c\.csv: files on disk and elsewhere"):
+        nanclean.scan([str(tmp_path / "a.csv"), "http://me:secret@localhost/c.csv"], as_one=True)
+
+
 def test_what_is_no_table_is_passed_over(tmp_path: Path) -> None:
     for name in ("b.csv", "sub/a.csv", "_SUCCESS", "_x.csv", ".y.csv", "sub/.h/z.csv", "readme.txt", "notes.md"):
         (tmp_path / "d" / name).parent.mkdir(parents=True, exist_ok=True)

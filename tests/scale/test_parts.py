@@ -339,6 +339,21 @@ def test_parts_that_are_missing_doubled_or_of_something_else(halves: tuple[str, 
         api.scan(path, rules=["x: quantile(0.99) -> blank"], no_config=True, profile=known.name)
 
 
+def test_a_file_that_was_changed_in_place_is_another_one(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "10,1\n20,2\n" * 300)
+    api.profile([str(path)], part="1/1", output=str(tmp_path / "p"))
+    api.merge([str(tmp_path / "p")], str(tmp_path / "m"))
+    recipe = nanclean.fit(path, str(tmp_path / "R.json"), rules=["a: missing -> impute(mean)"])
+    api.apply_part(recipe, str(path), "1/1", str(tmp_path / "out"))
+    path.write_text(path.read_text().replace("20,2", "21,2"))  # as long as before
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(InputError, match="other files, sizes, times or columns"):
+        api.profile([str(path)], part="1/1", after=str(tmp_path / "m"), output=str(tmp_path / "q"))
+    with pytest.raises(NancleanError, match="from another table"):
+        api.apply_part(recipe, str(path), "1/1", str(tmp_path / "out"))
+
+
 def test_a_round_when_nothing_is_missing(tmp_path: Path) -> None:
     path = written(tmp_path, "parquet")
     known = rounds_of(path, tmp_path, 2, [])
