@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -72,8 +73,11 @@ class Chain:
         share(engine, self.source, look.size)
         return looked(engine, self.source, look, self._seen())
 
-    def over(self, work: Callable[[Split, Carries], Iterable[T]], size: Callable[[T], int]) -> Iterator[T]:
-        """What some work makes of each split, piece by piece and in their order. size: bytes of a piece."""
+    def over(self, work: Callable[[Split, Carries], Iterable[T]], size: Callable[[T], int]) -> Generator[T, None, None]:
+        """What some work makes of each split, piece by piece and in their order. size: bytes of a piece.
+
+        To be closed by who does not take all of it: workers go on as long as somebody may.
+        """
         carries = Carries() if self.ordered else None
         engine = self.engine.alone() if self.ordered else self.engine
         share(engine, self.source, writing=True)
@@ -86,11 +90,12 @@ class Chain:
         def bytes_of(piece: T | Split) -> int:
             return 0 if isinstance(piece, Split) else size(piece)
 
-        for piece in engine.stream(one, self.source.splits(), bytes_of):
-            if isinstance(piece, Split):
-                seen(piece)
-            else:
-                yield piece
+        with closing(engine.stream(one, self.source.splits(), bytes_of)) as found:
+            for piece in found:
+                if isinstance(piece, Split):
+                    seen(piece)
+                else:
+                    yield piece
 
     def _seen(self, *, kept: bool = True) -> Callable[[Split], None]:
         """Counts a look that reads, and tells how far it is. kept: what is in memory is not read again."""

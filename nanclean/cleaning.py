@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -144,7 +145,8 @@ class Cleaning:
 
     def run(self) -> Outcome:
         """All rows. Raises what the rules raise; nothing is published here."""
-        return self._of(self.chain.over(self._split, lambda piece: piece.size))
+        with closing(self.chain.over(self._split, lambda piece: piece.size)) as pieces:  # also where writing fails
+            return self._of(pieces)
 
     def one(self, split: Split) -> Outcome:
         """The rows of one split, where no rule needs those above."""

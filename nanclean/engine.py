@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -64,7 +64,7 @@ class Engine(Protocol):
 
     def stream(
         self, work: Callable[[Work], Iterable[Result]], pieces: Iterable[Work], size: Callable[[Result], int]
-    ) -> Iterator[Result]:
+    ) -> Generator[Result, None, None]:
         """The same for work that gives many results, of so many bytes each; those that wait are bounded."""
         ...
 

@@ -11,7 +11,7 @@ import pickle
 import platform
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
 from importlib import import_module
@@ -165,7 +165,7 @@ class Remote(ABC):
 
     def stream(
         self, work: Callable[[Work], Iterable[Result]], pieces: Iterable[Work], size: Callable[[Result], int]
-    ) -> Iterator[Result]:
+    ) -> Generator[Result, None, None]:
         raise UsageError(
             f"--engine {self.name}: this takes all rows to one place, and a cluster is for tables too large for one",
             hint="leave --engine out, or the rule that needs other rows",

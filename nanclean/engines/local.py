@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -52,7 +52,7 @@ class Local:
 
     def stream(
         self, work: Callable[[Work], Iterable[Result]], pieces: Iterable[Work], size: Callable[[Result], int]
-    ) -> Iterator[Result]:
+    ) -> Generator[Result, None, None]:
         workers = self.workers(WRITING)
         if workers == 1:
             for piece in pieces:
