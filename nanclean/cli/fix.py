@@ -32,7 +32,7 @@ def command(
 ) -> int:
     """Repair a file as the rules of a policy say, prove the result, and write it.
 
-    FILE is CSV (also compressed: .gz .bz2 .xz .zst), Parquet or NPY, here or at a URL (s3://bucket/x.csv), and is
+    FILE is CSV or JSON Lines (.gz .bz2 .xz .zst, too), Parquet, Arrow, NPY or NPZ, or a URL (s3://bucket/x.csv), and is
     never written to; - is standard input. Rows that a rule drops go to OUT.rejected.csv (or .parquet). The output is
     there if and only if the exit code is 0; on standard output (-o -) it has been proven before the first byte leaves.
 

@@ -19,7 +19,7 @@ from nanclean.cli.options import Asked, as_one, engines, profile, sample, seed, 
 def command(asked: Asked, as_one: bool, sample: float | None, seed: int, profile: str | None, **engine: Any) -> int:
     """Look at files, and report what is wrong and how they look.
 
-    FILE is CSV (also compressed: .gz .bz2 .xz .zst), Parquet or NPY, here or at a URL (s3://bucket/x.csv); - is
+    FILE is CSV or JSON Lines (.gz .bz2 .xz .zst, too), Parquet, Arrow, NPY or NPZ, or a URL (s3://bucket/x.csv); - is
     standard input. Several files give one report each; a folder is one dataset of all tables in and below it.
 
     \b

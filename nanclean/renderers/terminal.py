@@ -165,4 +165,6 @@ def healthy(report: Report) -> list[str]:
     if ends and not overflows and all(isinstance(end, int | float) and abs(end) < _FLOAT32 for end in ends):
         good.append("nothing beyond float32")
     text = ", ".join(good)
+    if report.source.sample is not None:
+        text += " in the sample"
     return [f"{text[0].upper()}{text[1:]}."] if good else []
